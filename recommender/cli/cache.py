@@ -1,0 +1,109 @@
+"""`recommend cache`: what is kept between runs, and dropping it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recommender.cli import print_json, say
+from recommender.cli.overlays import json_option
+
+# only files of these names are ours; whatever else lies in the folder stays
+_OURS = {
+    "catalog-*": "the compiled catalogue",
+    "microbenchmark-*": "the microbenchmark of this machine",
+    "static.json*": "what does not change of this machine",
+}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cache() -> None:
+    """List or drop what is cached and stored."""
+
+
+@cache.command("list")
+@json_option
+def list_cache(as_json: bool) -> None:
+    """Cached files with their sizes, and the stored answers, newest first."""
+    from recommender.store import recent
+
+    files = [{"path": str(path), "size": path.stat().st_size, "what": what} for path, what in _files()]
+    answers = [{"id": name, "said": said, "what": what} for name, said, what in recent.stored()]
+    if as_json:
+        return print_json({"cache": str(_folder()), "files": files, "store": str(recent.path()), "answers": answers})
+    click.echo(_text(files, answers, str(recent.path())))
+
+
+@cache.command("prune")
+@click.option("--answers", "with_answers", is_flag=True, help="The stored answers too.")
+@json_option
+def prune(with_answers: bool, as_json: bool) -> None:
+    """Delete the cached files; the next run makes them again. A store of answers that cannot be read goes too."""
+    dropped = []
+    for path, _ in [*_files(), *_store(with_answers)]:
+        size = path.stat().st_size
+        try:
+            path.unlink()
+        except OSError as error:
+            say(f"warning: {path} stays: {error.strerror}")
+            continue
+        dropped.append({"path": str(path), "size": size})
+    if as_json:
+        return print_json({"dropped": dropped, "bytes": sum(row["size"] for row in dropped)})
+    for row in dropped:
+        click.echo(row["path"])
+    say(f"{len(dropped)} files dropped")
+
+
+def _folder() -> Path:
+    from recommender.intake.cache_folder import cache_dir
+
+    return Path(cache_dir())
+
+
+def _files() -> list[tuple[Path, str]]:
+    """Our files in the cache folder and what they hold."""
+    folder = _folder()
+    return [(path, what) for pattern, what in _OURS.items() for path in sorted(folder.glob(pattern)) if path.is_file()]
+
+
+def _store(is_wanted: bool) -> list[tuple[Path, str]]:
+    from recommender.store import recent
+
+    path = recent.path()
+    if not path.is_file() or not (is_wanted or _is_broken(path)):
+        return []
+    beside = [path.with_name(path.name + suffix) for suffix in ("-journal", "-wal", "-shm")]
+    return [(found, "past answers") for found in (path, *beside) if found.is_file()]
+
+
+def _is_broken(path: Path) -> bool:
+    import sqlite3
+
+    try:
+        with sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as connection:
+            connection.execute("select count(*) from answers").fetchone()
+    except sqlite3.OperationalError as error:
+        return "locked" not in str(error)
+    except sqlite3.Error:
+        return True
+    return False
+
+
+def _text(files: list[dict[str, Any]], answers: list[dict[str, Any]], store: str) -> str:
+    from recommender.cli.render.aligned import aligned
+    from recommender.cli.render.quantity import readable
+
+    parts = []
+    if files:
+        rows = [(row["path"], readable(row["size"], "bytes"), row["what"]) for row in files]
+        parts.append(aligned(("FILE", "SIZE", "WHAT"), rows, right=frozenset({1})))
+    else:
+        parts.append(f"nothing is cached in {_folder()}")
+    if answers:
+        parts.append(aligned(("ANSWER", "SAID", "WHAT"), [(row["id"], row["said"], row["what"]) for row in answers]))
+    else:
+        parts.append(f"no answer is stored in {store}")
+    return "\n\n".join(parts)

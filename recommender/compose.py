@@ -1,0 +1,227 @@
+"""The composition root: the one place where ports meet adapters. Everything before and after the pure decision is called from here."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Callable, Iterable, Mapping
+
+from recommender.domain.catalog import Catalog
+from recommender.domain.errors import UsageError
+from recommender.domain.fingerprint import Device, Fingerprint
+from recommender.domain.model import ModelSpec
+from recommender.domain.recommendation import Request, Wishes
+from recommender.domain.target import Target
+from recommender.domain.workload import Workload, contradiction, parse_constraint
+
+Say = Callable[[str], None]
+THIS_MACHINE = "this-machine"
+
+
+def load_catalog(overlays: tuple[str, ...] = ()) -> Catalog:
+    """The knowledge, compiled where the cache allows."""
+    from recommender.intake.cache_folder import cache_dir
+    from recommender.loader.compiled import load_catalog as load
+
+    return load(overlays, cache_dir=Path(cache_dir()))
+
+
+def resolve_target(words: str, catalog: Catalog, say: Say, *, memory: int | None = None, vram: int | None = None, overrides: Mapping[str, object] | None = None) -> Target:
+    """`this-machine`, a recording or a file tree, or a machine of the catalogue.
+
+    Raises:
+        UsageError: nothing of that name; the nearest names are hints.
+    """
+    target = _target(words, catalog, say, memory, vram)
+    return replace(target, overrides={**_memory_overrides(target, memory, vram), **(overrides or {})})
+
+
+def _target(words: str, catalog: Catalog, say: Say, memory: int | None, vram: int | None) -> Target:
+    from recommender.intake.identify import find_machine, identify, target_of_machine
+
+    if words == THIS_MACHINE:
+        return _with_vram(identify(observe_this_machine(say), catalog, kind=THIS_MACHINE, name=THIS_MACHINE), vram)
+    path = Path(words)
+    if path.exists():
+        return _with_vram(identify(observe_path(path), catalog, kind="recording", name=path.name), vram)
+    machine = find_machine(words, catalog)
+    if machine:
+        return target_of_machine(machine, catalog, memory=memory, vram=vram)
+    names = {name: entry.key for entry in catalog.machines.values() for name in (entry.key, *entry.aliases)}
+    near = dict.fromkeys(names[name] for name in difflib.get_close_matches(words.lower(), names, n=3, cutoff=0.5))
+    raise UsageError(
+        f"unknown target `{words}`: no file, and no machine of the catalogue" + (f" (near: {', '.join(near)})" if near else ""),
+        hints=tuple(f"recommend --target {name}" for name in near) or ("recommend catalog list machines",),
+    )
+
+
+def observe_this_machine(say: Say, *, refresh: bool = False, with_microbenchmark: bool = True) -> Fingerprint:
+    """The fingerprint of this machine, with the microbenchmark (run once, then kept under the digest)."""
+    from recommender.intake.static_cache import observe_live
+
+    fingerprint, warnings = observe_live(refresh=refresh)
+    for warning in warnings:
+        say(f"warning: {warning}")
+    if fingerprint.microbenchmark or not with_microbenchmark:
+        return fingerprint
+    from recommender.intake.microbenchmark import microbenchmark
+
+    say("measuring memory bandwidth and arithmetic rate once, at most 3 s ...")
+    found = microbenchmark(fingerprint.digest)
+    if "why" in found:
+        say(f"warning: {found['why']}")
+        return fingerprint
+    return replace(fingerprint, microbenchmark=found)
+
+
+def observe_path(path: Path) -> Fingerprint:
+    """A recording, a probe document, or a folder that holds another machine's /proc and /sys."""
+    if path.is_dir():
+        from recommender.intake.host import SysrootHost
+        from recommender.intake.run import observe
+
+        if not any((path / name).is_dir() for name in ("proc", "sys")):
+            raise UsageError(f"`{path}` holds neither proc/ nor sys/", hints=(f"recommend probe --sysroot {path} --json",))
+        return observe(SysrootHost(path))
+    from recommender.intake.record import observe_recording
+
+    return observe_recording(path)
+
+
+def _with_vram(target: Target, vram: int | None) -> Target:
+    """`--vram` on an observed machine: its dedicated graphics memory, as if it were that large."""
+    if vram is None:
+        return target
+    devices = tuple(replace(d, memory_total=vram, memory_available=None) if _is_dedicated(d, target) else d for d in target.fingerprint.devices)
+    return replace(target, fingerprint=replace(target.fingerprint, devices=devices))
+
+
+def _is_dedicated(device: Device, target: Target) -> bool:
+    facts = target.matched.get(device.id)
+    return (device.memory_kind or (facts.memory_kind if facts else None)) == "dedicated" and device.kind != "cpu"
+
+
+def _memory_overrides(target: Target, memory: int | None, vram: int | None) -> dict[str, object]:
+    found: dict[str, object] = {}
+    if memory is not None:
+        found["host.memory_total"] = memory
+    if vram is not None and not any(_is_dedicated(device, target) for device in target.fingerprint.devices):
+        raise UsageError(f"--vram: `{target.name}` has no device with memory of its own", hints=("recommend --memory 16GiB",))
+    return found
+
+
+def resolve_models(words: str | None, catalog: Catalog, *, offline: bool) -> tuple[ModelSpec, ...]:
+    """The one model that was named, or one representative of each class."""
+    from recommender.intake.model_files import resolve_model
+
+    if words is not None:
+        return (resolve_model(words, catalog.models, offline=offline),)
+    return tuple(catalog.models[key] for key in catalog.vocabulary["representatives"]["models"])
+
+
+def resolve_workload(key: str | None, model: ModelSpec, catalog: Catalog, overrides: Mapping[str, Any], needs: Iterable[str]) -> Workload:
+    """The named workload, or the default of the model's task, with overrides and needs; its context is at most the model's.
+
+    Raises:
+        UsageError: unknown workload, one that does not fit the task, an unknown unit, needs that contradict.
+    """
+    if key is None:
+        key = next((row.key for row in catalog.workloads.values() if model.task in row.default_for), None)
+        if key is None:
+            raise UsageError(f"no default workload for {model.task}; name one with --workload", hints=(f"recommend --workload {next(iter(catalog.workloads))}",))
+    if key not in catalog.workloads:
+        raise UsageError(f"unknown workload `{key}` (one of {', '.join(catalog.workloads)})", hints=tuple(f"recommend --workload {n}" for n in difflib.get_close_matches(key, catalog.workloads, n=1)))
+    base = catalog.workloads[key]
+    if model.task not in base.tasks:
+        fitting = [row.key for row in catalog.workloads.values() if model.task in row.tasks]
+        raise UsageError(f"workload `{key}` does not fit {model.name} ({model.task}); fitting: {', '.join(fitting)}", hints=tuple(f"recommend --workload {name}" for name in fitting[:1]))
+    found = replace(base, **{name: value for name, value in overrides.items() if value is not None})
+    return _with_needs(_with_context(found, model, overrides), needs)
+
+
+def _with_context(workload: Workload, model: ModelSpec, overrides: Mapping[str, Any]) -> Workload:
+    """Room for prompt and output; never more than the model allows."""
+    if not workload.context:
+        return workload
+    wanted = workload.prompt_tokens + workload.output_tokens
+    context = max(workload.context, wanted) if overrides.get("context") is None else workload.context
+    if context < wanted:
+        raise UsageError(f"--context {context} is smaller than prompt and output together ({wanted} tokens)", hints=(f"recommend --context {wanted}",))
+    if model.context_length and context > model.context_length:
+        if overrides.get("context") or wanted > model.context_length:
+            raise UsageError(f"{max(context, wanted)} tokens: {model.name} allows at most {model.context_length}", hints=(f"recommend --context {model.context_length}",))
+        context = model.context_length
+    return replace(workload, context=context)
+
+
+def _with_needs(workload: Workload, needs: Iterable[str]) -> Workload:
+    try:
+        parsed = tuple(parse_constraint(text) for text in needs)
+    except ValueError as error:
+        raise UsageError(f"--need {error}", hints=('recommend --need "decode_rate>=20 tok/s"',)) from None
+    if clash := contradiction(parsed):
+        raise UsageError(f"--need `{clash[0].text}` and --need `{clash[1].text}` contradict each other")
+    return replace(workload, needs=(*workload.needs, *parsed))
+
+
+def parse_overrides(pairs: Iterable[str], catalog: Catalog) -> dict[str, object]:
+    """`--set ATTRIBUTE=VALUE` by the vocabulary's types. Raises UsageError with the nearest attribute."""
+    from recommender.domain.quantity import parse_quantity
+
+    attributes = catalog.vocabulary["attribute"]
+    found: dict[str, object] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--set `{pair}` is not ATTRIBUTE=VALUE", hints=("recommend --set host.os=linux",))
+        if name not in attributes:
+            near = difflib.get_close_matches(name, attributes, n=2, cutoff=0.4)
+            raise UsageError(f"--set: unknown attribute `{name}`" + (f" (near: {', '.join(near)})" if near else ""), hints=tuple(f"recommend --set {n}={text}" for n in near))
+        row = attributes[name]
+        try:
+            found[name] = _typed(text, row, parse_quantity)
+        except ValueError as error:
+            raise UsageError(f"--set {name}: {error}") from None
+    return found
+
+
+def _typed(text: str, row: Mapping[str, Any], parse_quantity: Callable[[str, str], float]) -> object:
+    if text == "unknown":
+        return None
+    if row["type"] == "number":
+        if row.get("unit") and not _is_number(text):
+            return parse_quantity(text, row["unit"])
+        if not _is_number(text):
+            raise ValueError(f"`{text}` is not a number")
+        return float(text)
+    if row["type"] == "flag":
+        if text.lower() not in ("true", "false", "yes", "no"):
+            raise ValueError(f"`{text}` is neither true nor false")
+        return text.lower() in ("true", "yes")
+    if row["type"] == "list":
+        return tuple(item for item in text.split(",") if item)
+    if "values" in row and text not in row["values"]:
+        raise ValueError(f"`{text}` is none of {', '.join(str(value) for value in row['values'])}")
+    return text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def model_overridden(model: ModelSpec, overrides: Mapping[str, object]) -> ModelSpec:
+    """What-ifs on the model itself, so that its numbers follow."""
+    fields = {name.removeprefix("model."): value for name, value in overrides.items() if name.startswith("model.")}
+    changed = {name: value for name, value in fields.items() if name in ModelSpec.__dataclass_fields__}
+    if "n_params" in changed and changed["n_params"]:
+        changed["n_params"] = int(changed["n_params"])  # type: ignore[call-overload]
+    return replace(model, **changed) if changed else model  # type: ignore[arg-type]
+
+
+def make_request(model: ModelSpec, workload: Workload, wishes: Wishes, beside: tuple[ModelSpec, ...]) -> Request:
+    return Request(model=model, workload=workload, wishes=wishes, beside=beside)

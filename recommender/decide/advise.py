@@ -1,0 +1,232 @@
+"""The decision: a pure function of request, target, catalogue and evidence. Reads top to bottom like the flow in the architecture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Iterable, Mapping
+
+from recommender.decide import attributes as attribute
+from recommender.decide import tables
+from recommender.decide.enumerate import Proposal, Unsupported, propose
+from recommender.decide.levels import level, known
+from recommender.decide.prefer import preferred
+from recommender.decide.rank import UNRANKED, Contender, pareto, rank
+from recommender.decide.recipe import launch, recipe
+from recommender.decide.tables import Attributes
+from recommender.decide.verdict import hints, verdict
+from recommender.domain.candidate import Candidate
+from recommender.domain.catalog import Catalog
+from recommender.domain.measurement import Evidence
+from recommender.domain.recommendation import Choice, Criterion, Dismissal, Recommendation, Request
+from recommender.domain.rule import Step
+from recommender.domain.target import Target
+from recommender.estimate.estimates import Numbers, Subject, estimate
+from recommender.estimate.weights import for_format
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weighed:
+    """A proposal with its numbers and the steps of its tables."""
+
+    proposal: Proposal
+    candidate: Candidate
+    numbers: Numbers
+    steps: tuple[Step, ...]
+
+
+def advise(request: Request, target: Target, catalog: Catalog, evidence: tuple[Evidence, ...] = ()) -> Recommendation:
+    """What to ship, why, and why not the others.
+
+    Args:
+        evidence: measurements that may replace estimates; give () for none.
+    """
+    by_device = device_attributes(request, target, catalog)
+    advice = _steps_by_device(catalog, by_device, "device")
+    proposals, closed = propose(request.model, target, catalog, by_device)
+    relevant = () if request.wishes.ignore_evidence else tuple(row for row in evidence if row.model == request.model.key)
+    weighed = [_weigh(proposal, request, target, catalog, relevant) for proposal in proposals]
+    eligible, rejected, undetermined = _sort_out(weighed)
+    contenders = [_contender(item, advice.get(item.proposal.device.id, [])) for item in eligible]
+    choices = _choices(contenders, {item.candidate.id: item for item in eligible}, request, target, catalog)
+    word, why = verdict(choices, undetermined, request)
+    if word == "INFEASIBLE":
+        rejected = (*rejected, *(_needs_broken(choice, request) for choice in choices))
+        choices = ()
+    steps = [*(step for found in advice.values() for step in found), *(step for item in weighed for step in item.steps), *(row.step for row in closed)]
+    return Recommendation(
+        verdict=word, why=why, request=request, choices=choices, rejected=rejected, undetermined=undetermined,
+        hints=hints(choices, rejected, undetermined, request, target, catalog), trace=tuple(steps), assumptions=target.assumptions,
+    )
+
+
+def device_attributes(request: Request, target: Target, catalog: Catalog) -> dict[str, Attributes]:
+    """Everything a rule may read before there is a candidate, per device, the user's what-ifs on top."""
+    host = attribute.overridden(attribute.host_attributes(target), {k: v for k, v in target.overrides.items() if k.startswith("host.")})
+    shared = {
+        **attribute.model_attributes(request.model),
+        **attribute.workload_attributes(request.workload, bool(request.beside)),
+        **attribute.wish_attributes(request.wishes, host),
+    }
+    found: dict[str, Attributes] = {}
+    for device in target.fingerprint.devices:
+        of_device = {**attribute.device_attributes(device, target.matched.get(device.id), target, host), **shared}
+        of_device = attribute.overridden(of_device, target.overrides)
+        usable, budget = attribute.usable_memory(of_device, catalog.budgets)
+        if "device.memory_usable" not in target.overrides:
+            of_device["device.memory_usable"] = (usable, f"estimated ({budget.id})" if budget else "unknown")
+        found[device.id] = of_device
+    return found
+
+
+def _steps_by_device(catalog: Catalog, by_device: Mapping[str, Attributes], scope: str) -> dict[str, list[Step]]:
+    relevant = [table for table in catalog.tables.values() if table.scope == scope]
+    return {name: [step for table in relevant for step in tables.evaluate_table(table, name, attributes)] for name, attributes in by_device.items()}
+
+
+def _weigh(proposal: Proposal, request: Request, target: Target, catalog: Catalog, evidence: tuple[Evidence, ...]) -> Weighed:
+    scheme = for_format(catalog.schemes[proposal.candidate.scheme], proposal.candidate.format)
+    attributes = {**proposal.attributes, **attribute.candidate_attributes(proposal.candidate, request.wishes, catalog), **attribute.scheme_attributes(scheme)}
+    option_steps = _evaluate(catalog, "options", proposal.candidate.id, attributes)
+    candidate = replace(proposal.candidate, options=_options(proposal.candidate, option_steps, attributes))
+    subject = Subject(
+        model=request.model, scheme=scheme, candidate=candidate, device=proposal.device, facts=target.matched.get(proposal.device.id),
+        workload=request.workload, attributes=attributes, microbenchmark=target.fingerprint.microbenchmark,
+        beside_bytes=_beside_bytes(request), digest=target.fingerprint.digest,
+    )
+    numbers = estimate(subject, catalog, evidence)
+    attributes = {**attributes, **_estimate_attributes(numbers, request, attributes)}
+    judged = _evaluate(catalog, "candidate", candidate.id, attributes)
+    return Weighed(proposal=proposal, candidate=candidate, numbers=numbers, steps=(*option_steps, *judged))
+
+
+def _evaluate(catalog: Catalog, scope: str, subject: str, attributes: Attributes) -> list[Step]:
+    return [step for table in catalog.tables.values() if table.scope == scope for step in tables.evaluate_table(table, subject, attributes)]
+
+
+def _options(candidate: Candidate, steps: Iterable[Step], attributes: Attributes) -> dict[str, Any]:
+    """Options of the statement, then what the option rows set; `@attribute` stands for that attribute's value. The first row wins."""
+    found: dict[str, Any] = {}
+    for step in tables.effective(steps):
+        for name, value in step.effect.get("set", {}).items():
+            if isinstance(value, str) and value.startswith("@"):
+                value = attributes.get(value[1:], (None, ""))[0]
+            if value is not None:
+                found.setdefault(name, value)
+    return {**found, **candidate.options}
+
+
+_BESIDE_BITS = 4.85  # a second model's weights at Q4_K_M's bits per weight; its own scheme is not decided here
+
+
+def _beside_bytes(request: Request) -> float:
+    return sum((model.n_params or 0) * _BESIDE_BITS / 8 for model in request.beside)
+
+
+def _estimate_attributes(numbers: Numbers, request: Request, attributes: Attributes) -> dict[str, tuple[Any, str]]:
+    """estimate.*: what rules may read of the numbers."""
+    usable, peak = attributes["device.memory_usable"][0], numbers.estimates["peak_memory"].high
+    ratio = peak / max(usable, 1.0) if peak is not None and usable is not None else None
+    floor = known(request.workload.floor, numbers.estimates)
+    comfort = known(request.workload.comfort, numbers.estimates)
+    found: dict[str, tuple[Any, str]] = {
+        "estimate.memory_ratio": (ratio, "estimated") if ratio is not None else (None, "unknown"),
+        "estimate.floor": (level(floor, numbers.estimates) if floor else "unknown", "estimated"),
+        "estimate.comfort": (level(comfort, numbers.estimates) if comfort else "unknown", "estimated"),
+        "estimate.peak_memory": (peak, "estimated") if peak is not None else (None, "unknown"),
+    }
+    for metric in ("quality_drop", "decode_rate", "latency", "file_size"):
+        value = numbers.estimates[metric].central if metric in numbers.estimates else None
+        found[f"estimate.{metric}"] = (value, "estimated") if value is not None else (None, "unknown")
+    return found
+
+
+def _sort_out(weighed: list[Weighed]) -> tuple[list[Weighed], tuple[Dismissal, ...], tuple[Dismissal, ...]]:
+    """Eligible, rejected (every reason), undetermined (every open condition)."""
+    eligible: list[Weighed] = []
+    rejected: list[Dismissal] = []
+    undetermined: list[Dismissal] = []
+    for item in weighed:
+        reasons = [step for step in tables.effective(item.steps) if step.effect.get("verdict") == "ineligible"]
+        if item.proposal.refused:
+            reasons.insert(0, item.proposal.support)
+        open_steps = [step for step in tables.unknown(item.steps) if step.effect.get("verdict") == "ineligible"]
+        if item.proposal.support.outcome == "unknown":
+            open_steps.insert(0, item.proposal.support)
+        if reasons:
+            rejected.append(_dismissal(item, "ineligible", reasons))
+        elif open_steps:
+            undetermined.append(_dismissal(item, "undetermined", open_steps))
+        else:
+            eligible.append(item)
+    return eligible, tuple(rejected), tuple(undetermined)
+
+
+def _dismissal(item: Weighed, eligibility: str, because: list[Step]) -> Dismissal:
+    return Dismissal(candidate=item.candidate, eligibility=eligibility, because=tuple(because), estimates=item.numbers.estimates)
+
+
+def _contender(item: Weighed, advice: list[Step]) -> Contender:
+    return Contender(
+        candidate=item.candidate, estimates=item.numbers.estimates,
+        framework_place=_place(item.candidate, advice, "frameworks", item.candidate.framework),
+        scheme_place=_place(item.candidate, advice, "schemes", item.candidate.scheme),
+        unit_place=_place(item.candidate, advice, "units", item.candidate.device_kind),
+    )
+
+
+def _place(candidate: Candidate, advice: list[Step], kind: str, key: str) -> tuple[float, str]:
+    """The best place that a fired row gives this framework or scheme on this device."""
+    found = (UNRANKED, "")
+    for step in tables.effective(advice):
+        effect = step.effect
+        if key not in effect.get(kind, ()):
+            continue
+        is_path = candidate.execution_provider in effect.get("execution_providers", (candidate.execution_provider,))
+        is_framework = kind == "frameworks" or candidate.framework in effect.get("for_frameworks", (candidate.framework,))
+        if is_path and is_framework and effect["place"] < found[0]:
+            found = (float(effect["place"]), step.rule)
+    return found
+
+
+def _choices(contenders: list[Contender], weighed: Mapping[str, Weighed], request: Request, target: Target, catalog: Catalog) -> tuple[Choice, ...]:
+    front = pareto(contenders, request.workload)
+    ordered = rank(contenders, request.workload, catalog)
+    if request.wishes.prefer and front:
+        best, scores = preferred(contenders, front, request.wishes.prefer, request.workload)
+        criterion = {name: Criterion(id="RNK000", label="your preference (--prefer) on the Pareto front", key=0.0 if name == best else 1.0, shown=f"score {score:.2f}") for name, score in scores.items()}
+        outside = Criterion(id="RNK000", label="your preference (--prefer) on the Pareto front", key=1.0, shown="not on the front")
+        ordered = sorted(((c, (criterion.get(c.candidate.id, outside), *criteria)) for c, criteria in ordered), key=lambda pair: pair[1][0].key)
+    return tuple(_choice(number, contender, criteria, weighed[contender.candidate.id], contender.candidate.id in front, request, target, catalog)
+                 for number, (contender, criteria) in enumerate(ordered, 1))
+
+
+def _choice(number: int, contender: Contender, criteria: tuple[Criterion, ...], item: Weighed, is_pareto: bool, request: Request, target: Target, catalog: Catalog) -> Choice:
+    candidate = contender.candidate
+    fired = tables.effective(item.steps)
+    rows = [contender.unit_place[1], contender.framework_place[1], contender.scheme_place[1], *(step.rule for step in fired)]
+    installed = {row.framework for row in target.fingerprint.frameworks}
+    return Choice(
+        rank=number, candidate=candidate, estimates=contender.estimates, criteria=criteria,
+        rules=tuple(dict.fromkeys([candidate.statement, *(row for row in rows if row)])),
+        warnings=tuple(dict.fromkeys(step.effect["warn"] for step in fired if "warn" in step.effect)),
+        recipe=recipe(request.model, candidate, catalog.schemes[candidate.scheme], contender.estimates, catalog),
+        launch=launch(candidate, request.model, catalog), pareto=is_pareto,
+        runnable_here=(candidate.framework in installed and catalog.frameworks[candidate.framework].has_executor) if target.kind == "this-machine" else None,
+        memory_by_component=item.numbers.memory,
+    )
+
+
+def _needs_broken(choice: Choice, request: Request) -> Dismissal:
+    """An otherwise eligible candidate that breaks what was asked."""
+    broken = tuple(
+        Step(rule="NEED", subject=choice.candidate.id, outcome="fired", because=f"{need.text} is not met: {shown(choice, need.metric)}")
+        for need in request.workload.needs if level([need], choice.estimates) == "not-met"
+    )
+    return Dismissal(candidate=choice.candidate, eligibility="ineligible", because=broken, estimates=choice.estimates)
+
+
+def shown(choice: Choice, metric: str) -> str:
+    from recommender.decide.rank import shown_value
+
+    found = choice.estimates.get(metric)
+    return f"{shown_value(found)} ({found.basis})" if found else "not known"

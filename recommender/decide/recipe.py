@@ -1,0 +1,70 @@
+"""What makes a choice real: fetch, convert, quantize, compile, verify; each step says where it runs."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from recommender.domain.candidate import Candidate
+from recommender.domain.catalog import Catalog
+from recommender.domain.estimate import Estimate
+from recommender.domain.model import ModelSpec
+from recommender.domain.quantization import QuantScheme
+from recommender.domain.recommendation import RecipeStep
+
+_SOURCE_BITS = 16.0  # what models are published in
+
+
+def recipe(model: ModelSpec, candidate: Candidate, scheme: QuantScheme, estimates: Mapping[str, Estimate], catalog: Catalog) -> tuple[RecipeStep, ...]:
+    """Steps in order; sizes in bytes where they can be told."""
+    size = estimates["file_size"].central if "file_size" in estimates else None
+    artifact = f"{model.key.rsplit('/', 1)[-1]}-{scheme.key}.{candidate.format}"
+    steps: list[RecipeStep] = []
+    source = model.artifact.path if model.artifact else (model.repository or model.key)
+    if not candidate.is_as_is:
+        if model.artifact is None or model.artifact.is_quantized:
+            wanted = int(model.n_params * _SOURCE_BITS / 8) if model.n_params else None
+            steps.append(RecipeStep(action="fetch", preparer="", where="here", inputs=(model.repository or f"source weights of {model.name}",), outputs=("source",), size=wanted))
+        for key in candidate.preparers:
+            preparer = catalog.preparers[key]
+            steps.append(RecipeStep(
+                action=preparer.action, preparer=key, where=preparer.where, inputs=(steps[-1].outputs[0] if steps else source,), outputs=(artifact,),
+                parameters=_parameters(scheme, preparer.command, source, artifact), size=int(size) if size else None,
+            ))
+    verified = steps[-1].outputs if steps else (source,)
+    steps.append(RecipeStep(action="verify", preparer="", where="target", inputs=verified, outputs=()))
+    return tuple(steps)
+
+
+def _parameters(scheme: QuantScheme, command: str, source: str, artifact: str) -> dict[str, Any]:
+    found: dict[str, Any] = {"scheme": scheme.key}
+    if scheme.group_size:
+        found["group_size"] = scheme.group_size
+    if scheme.ratio:
+        found["ratio"] = scheme.ratio
+    if scheme.needs_calibration != "no":
+        found["calibration"] = scheme.needs_calibration
+    if command:
+        values = {"source": source, "out": artifact, "scheme": scheme.key, "bits": f"{scheme.weight_bits:g}", "group_size": scheme.group_size or "", "ratio": scheme.ratio or 1}
+        found["command"] = _filled(command, values)
+    return found
+
+
+def launch(candidate: Candidate, model: ModelSpec, catalog: Catalog) -> str:
+    """The command or call that starts it, from the framework's template for the task; empty when there is none."""
+    framework = catalog.frameworks[candidate.framework]
+    template = framework.launch.get(model.task) or framework.launch.get("*", "")
+    source = model.artifact.path if candidate.is_as_is and model.artifact else f"{model.key.rsplit('/', 1)[-1]}-{candidate.scheme}.{candidate.format}"
+    return _filled(template, {"artifact": source, **candidate.options})
+
+
+def _filled(template: str, values: Mapping[str, Any]) -> str:
+    """Replace `{name}` by its value; an option that is not set drops with the flag before it (` -t {n_threads}`)."""
+    words: list[str] = []
+    for word in template.split(" "):
+        name = word[word.find("{") + 1 : word.find("}")] if "{" in word and "}" in word else ""
+        if name and values.get(name) in (None, ""):
+            if words and words[-1].startswith("-"):
+                words.pop()
+            continue
+        words.append(word.replace("{%s}" % name, str(values[name])) if name else word)
+    return " ".join(words)

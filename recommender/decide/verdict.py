@@ -1,0 +1,101 @@
+"""The word of an answer, and the hints that go with it."""
+
+from __future__ import annotations
+
+from recommender.domain.catalog import Catalog
+from recommender.domain.recommendation import Choice, Dismissal, Request
+from recommender.domain.target import Target
+
+TIE_BAND = 0.02  # contracts: 2 % everywhere unless the user says otherwise
+
+
+def verdict(choices: tuple[Choice, ...], undetermined: tuple[Dismissal, ...], request: Request) -> tuple[str, str]:
+    """(word, one sentence)."""
+    if not choices:
+        if undetermined:
+            return "INCONCLUSIVE", f"nothing is certain to work; {len(undetermined)} candidates hang on facts that were not observed"
+        return "INFEASIBLE", "no candidate passes every condition"
+    first = choices[0]
+    if request.workload.needs and first.criteria[0].key >= 4.0:
+        return "INFEASIBLE", "no candidate meets what was asked (--need)"
+    if request.workload.needs and first.criteria[0].key >= 2.0:
+        return "INCONCLUSIVE", "whether what was asked (--need) is met is not known for any candidate; a measurement would settle it"
+    if first.candidate.is_as_is:
+        return "KEEP-BASELINE", "the file you have is the best choice here; nothing is to be converted"
+    tied = [choice for choice in choices[1:] if _ties(first, choice, request)]
+    if tied:
+        names = ", ".join(choice.candidate.id for choice in (first, *tied))
+        return "TIE", f"nothing that is known separates {names}"
+    return "RECOMMENDED", separation(first, choices[1] if len(choices) > 1 else None)
+
+
+def separation(first: Choice, second: Choice | None) -> str:
+    """The sentence that puts one choice before another: the first criterion where they differ, both readings."""
+    if second is None:
+        return "the only candidate that passes every condition"
+    for mine, other in zip(first.criteria, second.criteria, strict=True):
+        if mine.key != other.key:
+            bases = f" ({mine.basis} against {other.basis})" if mine.basis or other.basis else ""
+            return f"{mine.id} {mine.label}: {mine.shown} against {other.shown}{bases}"
+    return "equal by every criterion; listed by name"
+
+
+def _ties(first: Choice, other: Choice, request: Request) -> bool:
+    """Equal by every criterion, another framework, and the objective within the tie band."""
+    if first.candidate.framework == other.candidate.framework or any(a.key != b.key for a, b in zip(first.criteria, other.criteria, strict=True)):
+        return False
+    a, b = (choice.estimates.get(request.workload.objective) for choice in (first, other))
+    if not a or not b or not a.central or not b.central:
+        return False
+    return abs(a.central / b.central - 1) <= TIE_BAND
+
+
+def hints(choices: tuple[Choice, ...], rejected: tuple[Dismissal, ...], undetermined: tuple[Dismissal, ...], request: Request, target: Target, catalog: Catalog) -> tuple[str, ...]:
+    """Lines to paste. Only commands that exist."""
+    found: list[str] = []
+    if not choices and not undetermined:
+        found += _misses(rejected, request)
+    for dismissal in undetermined[:3]:
+        for step in dismissal.because:
+            for reading in step.readings:
+                settle = catalog.vocabulary.get("attribute", {}).get(reading.attribute, {}).get("settle")
+                if reading.value is None and settle:
+                    found.append(f"{dismissal.candidate.id} hangs on {reading.attribute}: {settle}")
+    if choices and target.kind == "this-machine" and choices[0].runnable_here is False:
+        framework = catalog.frameworks[choices[0].candidate.framework]
+        if framework.install:
+            found.append(framework.install)
+    if rejected and choices:
+        found.append(f"recommend explain --why-not {rejected[0].candidate.id}")
+    return tuple(dict.fromkeys(found))
+
+
+def _misses(rejected: tuple[Dismissal, ...], request: Request) -> list[str]:
+    """The nearest misses (fewest reasons first, then least over) and what would change each."""
+    scored = sorted(rejected, key=lambda d: (len(d.because), _excess(d), d.candidate.id))
+    lines = []
+    for dismissal in scored[:3]:
+        reasons = "; ".join(step.because for step in dismissal.because)
+        lines.append(f"nearest: {dismissal.candidate.id}: {reasons}{_change(dismissal)}")
+    if any(reading.attribute == "estimate.floor" for d in scored[:3] for step in d.because for reading in step.readings):
+        lines.append("recommend --allow-below-floor shows what is too slow for this workload")
+    return lines
+
+
+def _reading(dismissal: Dismissal, attribute: str) -> float | None:
+    for step in dismissal.because:
+        for reading in step.readings:
+            if reading.attribute == attribute and isinstance(reading.value, (int, float)):
+                return float(reading.value)
+    return None
+
+
+def _excess(dismissal: Dismissal) -> float:
+    return _reading(dismissal, "estimate.memory_ratio") or 0.0
+
+
+def _change(dismissal: Dismissal) -> str:
+    ratio, peak = _reading(dismissal, "estimate.memory_ratio"), dismissal.estimates.get("peak_memory")
+    if ratio and peak and peak.high:
+        return f" (needs {peak.high / 2**30:.3g} GiB, {peak.high / ratio / 2**30:.3g} GiB are usable; try a shorter --context or a machine with more --memory)"
+    return ""

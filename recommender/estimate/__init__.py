@@ -1,0 +1,1 @@
+"""PURE: demand x capability -> numbers with intervals and basis."""

@@ -1,0 +1,1 @@
+"""From the world to values: hosts, probes, model files."""

@@ -1,0 +1,148 @@
+"""What the processor really reaches: copy bandwidth and fp32 matrix rate, by numpy in a child process, in at most 3 s.
+
+It runs once a machine: the result is kept under the digest of the fingerprint.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from math import ceil
+from typing import Any
+
+from recommender.intake.cache_folder import read_cached, write_cached
+
+CACHE_SCHEMA = 1
+TIME_LIMIT = 8.0  # seconds until the child is ended; it measures for less than 3 and a loaded machine starts slowly
+_GROUP_FOLDERS = ("/sys/fs/cgroup", "/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct")
+_THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "BLIS_NUM_THREADS")
+
+# Bytes are counted once read and once written. np.sum would measure the adder, not the memory.
+_PROGRAM = """
+import json, sys, threading, time
+import numpy as np
+threads, size = int(sys.argv[1]), int(sys.argv[2])
+began = time.perf_counter()
+source, target = np.ones(size // 4, np.float32), np.zeros(size // 4, np.float32)
+
+def copy(n):
+    edges = [len(source) * i // n for i in range(n + 1)]
+    def part(i):
+        np.copyto(target[edges[i]:edges[i + 1]], source[edges[i]:edges[i + 1]])
+    workers = [threading.Thread(target=part, args=(i,)) for i in range(n)]
+    start = time.perf_counter()
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return time.perf_counter() - start
+
+def best(call, seconds, least):
+    end, times = time.perf_counter() + seconds, []
+    while len(times) < least or time.perf_counter() < end:
+        times.append(call())
+        if time.perf_counter() - began > 2.5:
+            break
+    return min(times)
+
+def multiply():
+    start = time.perf_counter()
+    np.matmul(left, right, out=product)
+    return time.perf_counter() - start
+
+moved = 2 * source.nbytes
+single = moved / best(lambda: copy(1), 0.4, 3)
+many = moved / best(lambda: copy(threads), 0.4, 3) if threads > 1 else single
+n = 512
+left, right, product = np.ones((n, n), np.float32), np.ones((n, n), np.float32), np.empty((n, n), np.float32)
+multiply()
+if multiply() < 0.02:  # larger ones are closer to the peak, where they do not take long
+    n = 1536
+    left, right, product = np.ones((n, n), np.float32), np.ones((n, n), np.float32), np.empty((n, n), np.float32)
+rate = 2.0 * n**3 / best(multiply, 0.6, 2)
+print(json.dumps({"memory_bandwidth": max(single, many), "memory_bandwidth_1t": single, "fp32_ops": rate, "threads": threads,
+                  "elapsed": time.perf_counter() - began}))
+"""
+
+
+def microbenchmark(digest: str, *, allow_run: bool = True) -> dict[str, Any]:
+    """`memory_bandwidth` and `memory_bandwidth_1t` [bytes/s], `fp32_ops` [ops/s], `threads`, `elapsed` [s].
+
+    Only `why` when it is not known: not yet run, numpy missing, or the child failed.
+    """
+    name = f"microbenchmark-{digest}.json"
+    kept = read_cached(name)
+    if kept.get("schema") == CACHE_SCHEMA and isinstance(kept.get("result"), dict):
+        return dict(kept["result"])
+    if not allow_run:
+        return {"why": "the microbenchmark has not run on this machine yet"}
+    result = run_microbenchmark()
+    if "why" not in result:
+        write_cached(name, {"schema": CACHE_SCHEMA, "result": result})
+    return result
+
+
+def run_microbenchmark(threads: int | None = None, size: int | None = None) -> dict[str, Any]:
+    """Measure now, with `threads` threads and two arrays of `size` bytes; by default what this process may use."""
+    import subprocess
+    from importlib.util import find_spec
+
+    if find_spec("numpy") is None:
+        return {"why": "numpy is not installed"}
+    workers = threads or usable_threads()
+    command = [sys.executable, "-P", "-c", _PROGRAM, str(workers), str(size or _array_size())]
+    environment = {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(workers))}
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIME_LIMIT, stdin=subprocess.DEVNULL, env=environment, check=True
+        )
+        found = json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        return {"why": f"the microbenchmark did not end in {TIME_LIMIT:g} s"}
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.strip().splitlines()
+        return {"why": f"the microbenchmark failed: {lines[-1] if lines else error.returncode}"}
+    except (OSError, ValueError) as error:
+        return {"why": f"the microbenchmark failed: {error}"}
+    return found if isinstance(found, dict) else {"why": "the microbenchmark printed no result"}
+
+
+def usable_threads(read: Callable[[str], str | None] | None = None) -> int:
+    """Threads that this process may really use: its affinity, within the container's quota of processor time."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _quota(read or _read)
+    return max(1, min(allowed, ceil(quota)) if quota else allowed)
+
+
+def _quota(read: Callable[[str], str | None]) -> float | None:
+    """CPUs' worth of time of the innermost control group that is shown here, either version; None without a limit."""
+    found = []
+    for folder in _GROUP_FOLDERS:
+        both = (read(f"{folder}/cpu.max") or "").split()
+        if len(both) != 2:
+            both = [(read(f"{folder}/cpu.cfs_{part}_us") or "").strip() for part in ("quota", "period")]
+        if all(part.isdigit() and int(part) > 0 for part in both):
+            found.append(int(both[0]) / int(both[1]))
+    return min(found, default=None)
+
+
+def _array_size() -> int:
+    """128 MiB, more than any cache of an edge device; an eighth of what is free where that is less, 16 MiB at least."""
+    free = None
+    for line in (_read("/proc/meminfo") or "").splitlines():
+        if line.startswith("MemAvailable:"):
+            free = int(line.split()[1]) << 10
+    limit = (_read("/sys/fs/cgroup/memory.max") or "").strip()
+    if limit.isdigit():
+        free = min(free or int(limit), int(limit))
+    return max(16 << 20, min(128 << 20, (free or 1 << 30) // 8))
+
+
+def _read(path: str) -> str | None:
+    try:
+        with open(path, encoding="ascii", errors="replace") as stream:
+            return stream.read(1 << 16)
+    except OSError:
+        return None

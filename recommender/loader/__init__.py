@@ -1,0 +1,1 @@
+"""From knowledge files to a Catalog: find layers, parse, validate once, keep compiled."""

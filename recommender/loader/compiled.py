@@ -1,0 +1,146 @@
+"""The validated catalogue as one cached file, keyed by the state of the knowledge files: what the decision path reads.
+
+Each section is one JSON document in the file and is parsed when first asked for; each entry becomes an object when first used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from recommender import __version__
+from recommender.domain.catalog import Catalog, MatchRow
+from recommender.domain.measurement import Evidence
+from recommender.loader import files
+from recommender.loader.plain import from_plain, to_plain
+from recommender.loader.sections import SECTIONS
+
+_PLAIN = ("version", "layers", "vocabulary", "overlaid")
+
+
+class LazyEntries(Mapping[str, Any]):
+    """Key -> object, made from its own JSON text at first use."""
+
+    def __init__(self, cls: type, text: str):
+        self._cls = cls
+        self._text = text
+        self._texts: dict[str, str] | None = None
+        self._made: dict[str, Any] = {}
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The entries' JSON texts by key."""
+        if self._texts is None:
+            self._texts = json.loads(self._text)
+        return self._texts
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._made:
+            self._made[key] = from_plain(self._cls, json.loads(self.texts[key]))
+        return self._made[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.texts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.texts)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+def load_catalog(overlays: tuple[str, ...] = (), *, cache_dir: Path | None = None) -> Catalog:
+    """The catalogue of the built-in layer and the overlays, compiled if nothing changed since, else validated and compiled."""
+    found = files.layers(overlays)
+    path = cache_dir / f"catalog-{_digest(found)}.json" if cache_dir else None
+    if path and (lines := _read(path)):
+        return _decode(lines)
+    from recommender.loader.codec import load
+
+    catalog = load(found)
+    if path:
+        _write(path, _encode(catalog))
+    return catalog
+
+
+def _digest(layers: tuple[files.Layer, ...]) -> str:
+    """Changes when any file, the engine or the interpreter changes."""
+    digest = hashlib.sha256(f"{__version__} {sys.version_info[:2]}".encode())
+    own = Path(__file__).parent
+    for path in (*sorted(own.glob("*.py")), *sorted((own.parent / "domain").glob("*.py"))):
+        digest.update(f"{path.name} {path.stat().st_mtime_ns}".encode())
+    for layer in layers:
+        digest.update(layer.name.encode())
+        for path, size, changed in _stats(layer.root):
+            digest.update(f"{path} {size} {changed}".encode())
+    return digest.hexdigest()[:24]
+
+
+def _stats(root: Path) -> list[tuple[str, int, int]]:
+    """Every knowledge file below the root with size and time of change (cheaper than the globs)."""
+    found: list[tuple[str, int, int]] = []
+    pending = [str(root)]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    pending.append(entry.path)
+                elif entry.name.endswith((".toml", ".csv")) or entry.name == files.VERSION_FILE:
+                    stat = entry.stat()
+                    found.append((entry.path, stat.st_size, stat.st_mtime_ns))
+    return sorted(found)
+
+
+def _encode(catalog: Catalog) -> list[str]:
+    head = {name: to_plain(getattr(catalog, name)) for name in _PLAIN}
+    parts: list[Any] = [head]
+    for section in SECTIONS:
+        entries = getattr(catalog, section.name)
+        parts.append({key: _json(to_plain(value)) for key, value in entries.items()} if section.key else to_plain(entries))
+    parts += [[to_plain(row) for row in catalog.matches], to_plain(catalog.evidence)]
+    return [_json(part) for part in parts]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _decode(lines: list[str]) -> Catalog:
+    head = json.loads(lines[0])
+    sections: dict[str, Any] = {}
+    for section, text in zip(SECTIONS, lines[1:-2], strict=True):
+        if section.key:
+            sections[section.name] = LazyEntries(section.type, text)
+        else:
+            sections[section.name] = tuple(from_plain(section.type, item) for item in json.loads(text))
+    return Catalog(
+        version=head["version"], layers=tuple(head["layers"]), vocabulary=head["vocabulary"], overlaid=head["overlaid"],
+        matches=tuple(from_plain(MatchRow, {"generic": False, "match": (), **item}) for item in json.loads(lines[-2])),
+        evidence=tuple(from_plain(Evidence, item) for item in json.loads(lines[-1])), **sections,
+    )
+
+
+def _read(path: Path) -> list[str] | None:
+    try:
+        lines = path.read_text("utf-8").split("\n")
+        return lines if len(lines) == len(SECTIONS) + 3 else None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _write(path: Path, lines: list[str]) -> None:
+    """Atomic; a cache that cannot be written is no reason to stop."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for old in path.parent.glob("catalog-*.json"):
+            old.unlink(missing_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}")
+        partial.write_text("\n".join(lines), "utf-8")
+        partial.replace(path)
+    except OSError:
+        return
