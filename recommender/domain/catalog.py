@@ -40,6 +40,7 @@ class Overhead:
 
     kind: call [s per inference], operator [s per graph node], memory [bytes of the runtime itself], weights_copy [share of the
     weights held a second time], repacked [share of the layers' and the head's weights rewritten to another layout],
+    repacked_table [share of the head's table among them; without a row: all of it when it has the layers' own type],
     logits [tokens whose logits are held at once], activations [times the activations of one inference].
     """
 

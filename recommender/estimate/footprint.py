@@ -26,7 +26,9 @@ def components(model: ModelSpec, scheme: QuantScheme, demand: Demand, options: M
     if copy := overhead("weights_copy"):
         found["weights_copy"] = copy.scaled(weights)
     if repacked := overhead("repacked"):
-        found["repacked_weights"] = repacked.scaled(_repacked(model, scheme, weights, keeps_original=bool(options.get("mmap", True))))
+        table = overhead("repacked_table")
+        copies = _repacked(model, scheme, weights, table.central if table else None, keeps_original=bool(options.get("mmap", True)))
+        found["repacked_weights"] = repacked.scaled(copies)
     if logits := overhead("logits"):
         found["compute_buffer"] = logits.scaled(_logits_row(model))
     if runtime := overhead("memory"):
@@ -47,20 +49,25 @@ def _exact(value: float) -> Interval:
     return Interval(low=value, central=value, high=value)
 
 
-def _repacked(model: ModelSpec, scheme: QuantScheme, weights: float, *, keeps_original: bool) -> float:
+def _repacked(model: ModelSpec, scheme: QuantScheme, weights: float, table_share: float | None, *, keeps_original: bool) -> float:
     """Bytes held twice: with a mapped file the original stays beside the repacked layers and head; without, only a tied table.
 
-    Checked against llama.cpp's own buffers (CPU, CPU_Mapped, CPU_REPACK) in the tests.
+    Args:
+        table_share: share of the head's table that is rewritten too; None: all of it when it has the layers' own type, else
+            nothing (x86 has no kernel for the better type of the table). Checked against llama.cpp's own buffers in the tests.
     """
     bits = scheme.tensors or {"default": scheme.bits_per_weight}
     sizes = parts(model)
     if sizes is None:
         return weights if keeps_original else 0.0
-    table = sizes.embedding * bits.get("output" if not sizes.output else "embedding", bits["default"]) / 8
     is_tied = not sizes.output
-    if keeps_original:
-        return weights if is_tied else weights - table
-    return table if is_tied else 0.0
+    head_bits = bits.get("output", bits["default"])
+    share = float(head_bits == bits["default"]) if table_share is None else table_share
+    head = (sizes.output or sizes.embedding) * head_bits / 8
+    if not keeps_original:
+        return head * share if is_tied else 0.0
+    table = 0.0 if is_tied else sizes.embedding * bits.get("embedding", bits["default"]) / 8
+    return max(0.0, weights - table - head) + head * share
 
 
 def _logits_row(model: ModelSpec) -> float:

@@ -20,7 +20,8 @@ def readable(value: Any, unit: str) -> str:
         return str(value)
     scales = _SCALES.get(unit)
     if not scales:
-        return f"{value:g} {unit}".strip()
+        number = f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:g}"
+        return f"{number} {unit}".strip()
     factor, name = next((scale for scale in scales if abs(value) >= scale[0]), scales[-1])
     return f"{value / factor:.4g} {name}"
 

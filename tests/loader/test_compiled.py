@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from recommender.domain.catalog import Catalog
+from recommender.loader import compiled
+from recommender.loader.sections import SECTIONS
+from tests.loader.overlay import folder
+
+MACHINE = '[[machine]]\nkey = "my-board"\nname = "{}"\nclass_ = "sbc"\nos = "linux"\narchitecture = "aarch64"\ndevices = []\n'
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("compiled")
+
+
+@pytest.fixture(scope="module")
+def warm(cache: Path) -> Catalog:
+    compiled.load_catalog(cache_dir=cache)
+    return compiled.load_catalog(cache_dir=cache)
+
+
+@pytest.mark.parametrize("name", [section.name for section in SECTIONS])
+def test_warm_equals_cold(catalog: Catalog, warm: Catalog, name: str) -> None:
+    cold, read = getattr(catalog, name), getattr(warm, name)
+    if isinstance(cold, dict):
+        assert {key: read[key] for key in read} == cold
+    else:
+        assert read == cold
+
+
+def test_warm_keeps_what_stands_beside_the_sections(catalog: Catalog, warm: Catalog) -> None:
+    assert (warm.version, warm.layers, warm.vocabulary, warm.overlaid) == (catalog.version, catalog.layers, catalog.vocabulary, catalog.overlaid)
+    assert warm.evidence == catalog.evidence
+
+
+def test_second_load_reads_the_compiled_file(cache: Path, warm: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("validated again")
+
+    monkeypatch.setattr("recommender.loader.codec.load", refuse)
+    assert isinstance(compiled.load_catalog(cache_dir=cache).models, compiled.LazyEntries)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "{}\n" * 3, "\x00\x01"], ids=["empty", "one line", "few lines", "junk"])
+def test_corrupt_cache_is_made_again(tmp_path: Path, content: str, catalog: Catalog) -> None:
+    compiled.load_catalog(cache_dir=tmp_path)
+    (path,) = tmp_path.glob("catalog-*.json")
+    path.write_text(content)
+    assert compiled.load_catalog(cache_dir=tmp_path).version == catalog.version
+    assert path.stat().st_size > 1000
+
+
+def test_changed_file_is_read_again(tmp_path: Path) -> None:
+    root = folder(tmp_path / "mine", {"machines/m.toml": MACHINE.format("Old")})
+    assert compiled.load_catalog((str(root),), cache_dir=tmp_path / "cache").machines["my-board"].name == "Old"
+    path = root / "machines/m.toml"
+    before = path.stat().st_mtime_ns
+    path.write_text(MACHINE.format("New"))
+    os.utime(path, ns=(before + 1, before + 1))
+    found = compiled.load_catalog((str(root),), cache_dir=tmp_path / "cache")
+    assert found.machines["my-board"].name == "New"
+    assert found.overlaid == {"machines:my-board": str(root)}
+    assert len(list((tmp_path / "cache").glob("catalog-*"))) == 1
+
+
+def test_folder_that_cannot_be_written_is_no_reason_to_stop(tmp_path: Path, catalog: Catalog) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    assert compiled.load_catalog(cache_dir=blocked / "cache").version == catalog.version
