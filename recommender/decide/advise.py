@@ -55,7 +55,7 @@ def advise(request: Request, target: Target, catalog: Catalog, evidence: tuple[E
     steps = [*(step for found in advice.values() for step in found), *(step for item in weighed for step in item.steps), *(row.step for row in closed)]
     return Recommendation(
         verdict=word, why=why, request=request, choices=choices, rejected=rejected, undetermined=undetermined,
-        hints=hints(choices, rejected, undetermined, request, target, catalog), trace=tuple(steps), assumptions=target.assumptions,
+        hints=hints(choices, rejected, undetermined, request, target, catalog, _memory_unknowns(by_device, catalog)), trace=tuple(steps), assumptions=target.assumptions,
     )
 
 
@@ -76,6 +76,10 @@ def device_attributes(request: Request, target: Target, catalog: Catalog) -> dic
             of_device["device.memory_usable"] = (usable, f"estimated ({budget.id})" if budget else "unknown")
         found[device.id] = of_device
     return found
+
+
+def _memory_unknowns(by_device: Mapping[str, Attributes], catalog: Catalog) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for attributes in by_device.values() for name in attribute.open_budgets(attributes, catalog.budgets)))
 
 
 def _steps_by_device(catalog: Catalog, by_device: Mapping[str, Attributes], scope: str) -> dict[str, list[Step]]:

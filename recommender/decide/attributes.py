@@ -42,7 +42,7 @@ def host_attributes(target: Target) -> dict[str, tuple[Any, str]]:
         "host.memory_total": _told(total, origin),
         "host.power_source": _told(fp.power.get("source"), origin),
         "host.cpu_quota": _told(fp.limits.get("cpu_quota"), origin),
-        "host.is_this_machine": (target.kind == "this-machine", "declared"),
+        "host.has_microbenchmark": (bool(fp.microbenchmark.get("memory_bandwidth")), "probed"),
     }
 
 
@@ -125,6 +125,18 @@ def usable_memory(attributes: Attributes, budgets: tuple[MemoryBudget, ...]) -> 
     return None, None
 
 
+def open_budgets(attributes: Attributes, budgets: tuple[MemoryBudget, ...]) -> list[str]:
+    """Attributes that are not known and whose budget row stands before the one that counts: knowing them could change it."""
+    found: list[str] = []
+    for budget in budgets:
+        outcome = evaluate(budget.when, attributes)
+        if outcome:
+            return found
+        if outcome is None:
+            found += [name for name in budget.when if attributes.get(name, (None, ""))[0] is None]
+    return found
+
+
 def model_attributes(model: ModelSpec) -> dict[str, tuple[Any, str]]:
     artifact = model.artifact
     origin = "probed" if artifact else "fact"
@@ -141,13 +153,20 @@ def model_attributes(model: ModelSpec) -> dict[str, tuple[Any, str]]:
         "model.format": (artifact.format if artifact else "safetensors", origin if artifact else "assumed"),
         "model.scheme": _told(artifact.scheme if artifact else None, origin),
         "model.operators": _told(model.operators or None, origin),
-        "model.dynamic_shapes": (model.dynamic_shapes, origin) if model.dynamic_shapes is not None else (None, "unknown"),
+        "model.dynamic_shapes": _dynamic_shapes(model),
         "model.context_length": _told(model.context_length, origin),
         "model.gated": (model.gated, origin) if model.gated is not None else (None, "unknown"),
         "model.license": _told(model.license, origin),
         "model.has_source_weights": (not (artifact and artifact.is_quantized), origin),
         "model.has_known_source": (not (artifact and artifact.is_quantized) or bool(model.repository), origin),
     }
+
+
+def _dynamic_shapes(model: ModelSpec) -> tuple[bool | None, str]:
+    """What the file's header says; what is not a file yet is exported with fixed shapes."""
+    if model.artifact is None or model.artifact.format == "safetensors":
+        return bool(model.dynamic_shapes), "assumed"
+    return (model.dynamic_shapes, "probed") if model.dynamic_shapes is not None else (None, "unknown")
 
 
 def workload_attributes(workload: Workload, has_companion: bool) -> dict[str, tuple[Any, str]]:

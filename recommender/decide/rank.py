@@ -18,6 +18,7 @@ from recommender.domain.recommendation import Criterion
 from recommender.domain.workload import METRICS, Workload
 
 UNRANKED = 9.0  # a framework or scheme that no row places
+NOT_KNOWN = 1e6  # after every number of bands: the memory of a large model alone makes some hundred of ten per cent
 _LEVELS = {"met": 0.0, "unknown": 1.0, "not-met": 2.0}
 _STATUSES = {"stable": 0.0, "preview": 1.0, "deprecated": 2.0}
 
@@ -83,8 +84,10 @@ def _needs(c: Contender, w: Workload, key: RankingKey, best: float | None) -> tu
 
 
 def _comfort(c: Contender, w: Workload, key: RankingKey, best: float | None) -> tuple[float, str, str]:
-    found = level([row for row in w.comfort if c.value(row.metric) is not None], c.estimates)
-    return _LEVELS[found], found, ""
+    """A level that is not reached but known stands before one that nothing is known of."""
+    known = [row for row in w.comfort if c.value(row.metric) is not None]
+    found = level(known, c.estimates) if known else ("unknown" if w.comfort else "met")
+    return {"met": 0.0, "not-met": 1.0, "unknown": 2.0}[found], found, ""
 
 
 def _maturity(c: Contender, w: Workload, key: RankingKey, best: float | None) -> tuple[float, str, str]:
@@ -110,16 +113,34 @@ def _objective(c: Contender, w: Workload, key: RankingKey, best: float | None) -
     found = c.estimates.get(w.objective)
     if found is None or found.central is None or not best:
         return 0.5 if best else 0.0, "not known", "unknown"
-    ratio = best / found.central if METRICS[w.objective][1] == "up" else found.central / best
-    number = max(0.0, math.floor(math.log(ratio) / math.log1p(key.band) + 1e-9)) if ratio > 0 else 0.0
-    return number, shown_value(found), found.basis
+    return _steps_below(found.central, best, w, key.band), shown_value(found), found.basis
+
+
+SATURATION = 4.0  # times the comfortable level: more speed than this is not noticed
+SLOW_STEP = 0.25  # below the comfortable level every quarter counts
+
+
+def _steps_below(value: float, best: float, w: Workload, band: float) -> float:
+    """Bands of a value below the best one. With a comfortable level: speeds far above it are equal, below it the bands are narrower."""
+    is_up = METRICS[w.objective][1] == "up"
+    level = next((row.bound for row in w.comfort if row.metric == w.objective), None) if band >= 1.0 else None
+    speed, top = (value, best) if is_up else (1 / value, 1 / best)
+    if level is None:
+        return _bands(top / speed, band)
+    comfort = level if is_up else 1 / level
+    steps = _bands(min(top, SATURATION * comfort) / min(max(speed, comfort), SATURATION * comfort), band)
+    return steps + (math.ceil(math.log(comfort / speed) / math.log1p(SLOW_STEP) - 1e-9) if speed < comfort else 0)
+
+
+def _bands(ratio: float, band: float) -> float:
+    return max(0.0, math.floor(math.log(ratio) / math.log1p(band) + 1e-9)) if ratio > 0 else 0.0
 
 
 def _measured_objective(c: Contender, w: Workload, key: RankingKey, best: float | None) -> tuple[float, str, str]:
     """As `_objective`, but an estimate must beat a measurement with its pessimistic end."""
     found = c.estimates.get(w.objective)
     if found is None or found.central is None or found.low is None or found.high is None or not best:
-        return 99.0, "not known", "unknown"
+        return NOT_KNOWN, "not known", "unknown"
     is_up = METRICS[w.objective][1] == "up"
     value = found.central if found.basis.startswith("measured") else (found.low if is_up else found.high)
     ratio = best / value if is_up else value / best
@@ -132,7 +153,8 @@ def _framework_place(c: Contender, w: Workload, key: RankingKey, best: float | N
 
 
 def _unit_place(c: Contender, w: Workload, key: RankingKey, best: float | None) -> tuple[float, str, str]:
-    number, row = c.unit_place
+    """A better unit is no merit of a framework that no row places on it."""
+    number, row = c.unit_place if c.framework_place[1] else (UNRANKED, "")
     return number, f"place {number:g} by {row}" if row else "no row places it", ""
 
 
@@ -144,14 +166,14 @@ def _scheme_place(c: Contender, w: Workload, key: RankingKey, best: float | None
 def _quality(c: Contender, w: Workload, key: RankingKey, best: float | None) -> tuple[float, str, str]:
     found = c.estimates.get("quality_drop")
     if found is None or found.central is None:
-        return 99.0, "not known", "unknown"
+        return NOT_KNOWN, "not known", "unknown"
     return float(math.floor(max(0.0, found.central) / key.band + 1e-9)), f"loses {found.central:.1%}", found.basis
 
 
 def _memory(c: Contender, w: Workload, key: RankingKey, best: float | None) -> tuple[float, str, str]:
     found = c.estimates.get("peak_memory")
     if found is None or not found.central:
-        return 99.0, "not known", "unknown"
+        return NOT_KNOWN, "not known", "unknown"
     return float(math.floor(math.log(found.central) / math.log1p(key.band))), shown_value(found), found.basis
 
 

@@ -50,11 +50,14 @@ def _ties(first: Choice, other: Choice, request: Request) -> bool:
     return abs(a.central / b.central - 1) <= TIE_BAND
 
 
-def hints(choices: tuple[Choice, ...], rejected: tuple[Dismissal, ...], undetermined: tuple[Dismissal, ...], request: Request, target: Target, catalog: Catalog) -> tuple[str, ...]:
-    """Lines to paste. Only commands that exist."""
+def hints(choices: tuple[Choice, ...], rejected: tuple[Dismissal, ...], undetermined: tuple[Dismissal, ...], request: Request, target: Target, catalog: Catalog, memory_unknowns: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Lines to paste. Only commands that exist. `memory_unknowns`: attributes on which a larger memory budget hangs."""
     found: list[str] = []
     if not choices and not undetermined:
         found += _misses(rejected, request)
+        for name in memory_unknowns:
+            row = catalog.vocabulary.get("attribute", {}).get(name, {})
+            found.append(f"usable memory hangs on {name} ({row.get('meaning', '')}): recommend {row.get('settle', f'--set {name}=true')}")
     for dismissal in undetermined[:3]:
         for step in dismissal.because:
             for reading in step.readings:

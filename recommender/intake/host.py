@@ -127,6 +127,7 @@ class RecordedHost:
         self._dirs: Mapping[str, list[str]] = recording.get("dirs", {})
         self._commands: Mapping[str, Mapping[str, Any]] = recording.get("commands", {})
         self._python: Mapping[str, Any] = recording.get("python", {})
+        self.microbenchmark: Mapping[str, Any] = recording.get("microbenchmark", {})
         self._platform = Platform(os=recording.get("os"), architecture=recording.get("architecture"))
         self._children: dict[str, set[str]] = {}
         for path in (*self._files, *self._links, *self._dirs):

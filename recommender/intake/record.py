@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def load_recording(path: str | Path) -> RecordedHost | Fingerprint:
 def observe_recording(path: str | Path, probes: Sequence[Probe] | None = None) -> Fingerprint:
     """The fingerprint that a recording or a probe document describes. Raises RecordingError like load_recording."""
     found = load_recording(path)
-    return found if isinstance(found, Fingerprint) else observe(found, probes)
+    return found if isinstance(found, Fingerprint) else replace(observe(found, probes), microbenchmark=found.microbenchmark)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

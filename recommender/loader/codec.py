@@ -15,7 +15,7 @@ from recommender.loader.normalise import FieldError, normalise
 from recommender.loader.plain import from_plain, to_plain
 from recommender.loader.sections import SECTIONS
 
-MAX_ERRORS = 5
+_UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")
 
 
 def load(layers: tuple[files.Layer, ...]) -> Catalog:
@@ -86,7 +86,8 @@ def _validated(row: files.Row, vocabulary: Mapping[str, Any]) -> Any:
     except FieldError as error:
         raise CatalogError(f"{_name(row)}: `{error.field}`: {error}", where=_line(row, error.field)) from None
     except ValidationError as error:
-        first = error.errors()[0]
+        errors = error.errors()
+        first = next((found for found in errors if found["type"] in _UNKNOWN_KEY), errors[0])  # a misspelled key tells more than the missing one
         path = [str(part) for part in first["loc"]]
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise CatalogError(f"{_name(row)}: `{'.'.join(path)}`: {_words(first, row)}{more}", where=_line(row, path[-1] if path else "")) from None
@@ -94,7 +95,7 @@ def _validated(row: files.Row, vocabulary: Mapping[str, Any]) -> Any:
 
 
 def _words(error: Mapping[str, Any], row: files.Row) -> str:
-    if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+    if error["type"] in _UNKNOWN_KEY:
         valid = ", ".join(f.name for f in dataclasses.fields(row.section.type))
         return f"unknown key (valid: {valid})"
     return str(error["msg"])
@@ -121,5 +122,8 @@ def _evidence(row: dict[str, str], where: str) -> Evidence:
     try:
         data: dict[str, Any] = {key: value for key, value in row.items() if value not in ("", None)}
         return adapter(Evidence).validate_python({**data, "value": float(data["value"])})
-    except (KeyError, ValueError, ValidationError) as error:
-        raise CatalogError(f"evidence row: {str(error).splitlines()[0]}", where=where) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise CatalogError(f"evidence row: `{'.'.join(map(str, first['loc']))}`: {first['msg']}", where=where) from None
+    except (KeyError, ValueError) as error:
+        raise CatalogError(f"evidence row: {error}", where=where) from None

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import sys
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -127,10 +128,18 @@ def _decode(lines: list[str]) -> Catalog:
 
 def _read(path: Path) -> list[str] | None:
     try:
-        lines = path.read_text("utf-8").split("\n")
+        body, _, checksum = path.read_bytes().rpartition(b"\n")
+        if checksum != _checksum(body):
+            return None
+        lines = body.decode("utf-8").split("\n")
         return lines if len(lines) == len(SECTIONS) + 3 else None
     except (OSError, UnicodeDecodeError):
         return None
+
+
+def _checksum(body: bytes) -> bytes:
+    """Sections are parsed when first asked for, too late to notice a damaged file; so the whole is checked when it is read."""
+    return f"{zlib.crc32(body):08x}".encode()
 
 
 def _write(path: Path, lines: list[str]) -> None:
@@ -140,7 +149,8 @@ def _write(path: Path, lines: list[str]) -> None:
         for old in path.parent.glob("catalog-*.json"):
             old.unlink(missing_ok=True)
         partial = path.with_suffix(f".{os.getpid()}")
-        partial.write_text("\n".join(lines), "utf-8")
+        body = "\n".join(lines).encode()
+        partial.write_bytes(body + b"\n" + _checksum(body))
         partial.replace(path)
     except OSError:
         return

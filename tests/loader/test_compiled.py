@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from recommender.domain.catalog import Catalog
 from recommender.loader import compiled
+from recommender.loader.codec import load
+from recommender.loader.files import layers
 from recommender.loader.sections import SECTIONS
 from tests.loader.overlay import folder
 
@@ -19,23 +22,28 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def cold() -> Catalog:
+    return load(layers())
+
+
+@pytest.fixture(scope="module")
 def warm(cache: Path) -> Catalog:
     compiled.load_catalog(cache_dir=cache)
     return compiled.load_catalog(cache_dir=cache)
 
 
 @pytest.mark.parametrize("name", [section.name for section in SECTIONS])
-def test_warm_equals_cold(catalog: Catalog, warm: Catalog, name: str) -> None:
-    cold, read = getattr(catalog, name), getattr(warm, name)
-    if isinstance(cold, dict):
-        assert {key: read[key] for key in read} == cold
+def test_warm_equals_cold(cold: Catalog, warm: Catalog, name: str) -> None:
+    validated, read = getattr(cold, name), getattr(warm, name)
+    if isinstance(validated, dict):
+        assert {key: read[key] for key in read} == validated
     else:
-        assert read == cold
+        assert read == validated
 
 
-def test_warm_keeps_what_stands_beside_the_sections(catalog: Catalog, warm: Catalog) -> None:
-    assert (warm.version, warm.layers, warm.vocabulary, warm.overlaid) == (catalog.version, catalog.layers, catalog.vocabulary, catalog.overlaid)
-    assert warm.evidence == catalog.evidence
+def test_warm_keeps_what_stands_beside_the_sections(cold: Catalog, warm: Catalog) -> None:
+    assert (warm.version, warm.layers, warm.vocabulary, warm.overlaid) == (cold.version, cold.layers, cold.vocabulary, cold.overlaid)
+    assert warm.evidence == cold.evidence
 
 
 def test_second_load_reads_the_compiled_file(cache: Path, warm: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,12 +55,20 @@ def test_second_load_reads_the_compiled_file(cache: Path, warm: Catalog, monkeyp
 
 
 @pytest.mark.parametrize("content", ["", "{}", "{}\n" * 3, "\x00\x01"], ids=["empty", "one line", "few lines", "junk"])
-def test_corrupt_cache_is_made_again(tmp_path: Path, content: str, catalog: Catalog) -> None:
+def test_corrupt_cache_is_made_again(tmp_path: Path, content: str, cold: Catalog) -> None:
     compiled.load_catalog(cache_dir=tmp_path)
     (path,) = tmp_path.glob("catalog-*.json")
     path.write_text(content)
-    assert compiled.load_catalog(cache_dir=tmp_path).version == catalog.version
+    assert compiled.load_catalog(cache_dir=tmp_path).version == cold.version
     assert path.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("damage", [lambda body: body[: len(body) // 2], lambda body: body.replace(b"llama", b'"lama', 1)], ids=["truncated", "one place"])
+def test_damaged_cache_is_made_again(tmp_path: Path, damage: Callable[[bytes], bytes], cold: Catalog) -> None:
+    compiled.load_catalog(cache_dir=tmp_path)
+    (path,) = tmp_path.glob("catalog-*.json")
+    path.write_bytes(damage(path.read_bytes()))
+    assert dict(compiled.load_catalog(cache_dir=tmp_path).models) == cold.models
 
 
 def test_changed_file_is_read_again(tmp_path: Path) -> None:
@@ -68,7 +84,7 @@ def test_changed_file_is_read_again(tmp_path: Path) -> None:
     assert len(list((tmp_path / "cache").glob("catalog-*"))) == 1
 
 
-def test_folder_that_cannot_be_written_is_no_reason_to_stop(tmp_path: Path, catalog: Catalog) -> None:
+def test_folder_that_cannot_be_written_is_no_reason_to_stop(tmp_path: Path, cold: Catalog) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
-    assert compiled.load_catalog(cache_dir=blocked / "cache").version == catalog.version
+    assert compiled.load_catalog(cache_dir=blocked / "cache").version == cold.version

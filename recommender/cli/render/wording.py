@@ -11,7 +11,7 @@ def amount(estimate: Mapping[str, Any] | None) -> str:
     """`38 tok/s (25-52, analytic)`: the central value, its interval and its basis; the reason where it is not known."""
     if not estimate or estimate["central"] is None:
         return f"unknown ({(estimate or {}).get('why') or 'not estimated'})"
-    unit, scale = _unit(estimate["unit"], estimate["central"])
+    unit, scale = scaled_unit(estimate["unit"], estimate["central"])
     central, low, high = (number(estimate[name] * scale) for name in ("central", "low", "high"))
     span = "" if low == high else f"{low}-{high}, "
     return f"{central} {unit} ({span}{estimate['basis']})"
@@ -21,7 +21,7 @@ def short(estimate: Mapping[str, Any] | None) -> str:
     """The central value alone."""
     if not estimate or estimate["central"] is None:
         return "unknown"
-    unit, scale = _unit(estimate["unit"], estimate["central"])
+    unit, scale = scaled_unit(estimate["unit"], estimate["central"])
     return f"{number(estimate['central'] * scale)} {unit}"
 
 
@@ -33,7 +33,8 @@ def number(value: float) -> str:
     return f"{value:,.0f}".replace(",", " ") if "e" in text and abs(value) < 1e9 else text
 
 
-def _unit(unit: str, value: float) -> tuple[str, float]:
+def scaled_unit(unit: str, value: float) -> tuple[str, float]:
+    """The unit in which a number of this size is read, and the factor to it: 0.02, s -> ms, 1000."""
     if unit == "bytes":
         return ("GiB", 2.0**-30) if value >= 2**30 else ("MiB", 2.0**-20)
     if unit == "s":

@@ -12,7 +12,7 @@ from recommender.loader.lint.finding import Finding, Knowledge, Reporter
 # figure -> what a real device can have, in base units
 RANGES = {
     "memory_bandwidth": (1e9, 20e12), "memory_capacity": (2.0**20, 2.0**40), "memory_options": (64 * 2.0**20, 2.0**43),
-    "clock": (50e6, 7e9), "peak_ops": (1e8, 4e16),
+    "clock": (50e6, 7e9), "peak_ops": (1e8, 4e16), "sram": (2.0**10, 2.0**30),
 }
 MEMORY_KINDS = (None, "dedicated", "unified", "shared")
 
