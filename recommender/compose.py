@@ -63,12 +63,12 @@ def observe_this_machine(say: Say, *, refresh: bool = False, with_microbenchmark
     fingerprint, warnings = observe_live(refresh=refresh)
     for warning in warnings:
         say(f"warning: {warning}")
-    if fingerprint.microbenchmark or not with_microbenchmark:
+    if not with_microbenchmark or (fingerprint.microbenchmark and not refresh):
         return fingerprint
     from recommender.intake.microbenchmark import microbenchmark
 
     say("measuring memory bandwidth and arithmetic rate once, at most 3 s ...")
-    found = microbenchmark(fingerprint.digest)
+    found = microbenchmark(fingerprint.digest, again=refresh)
     if "why" in found:
         say(f"warning: {found['why']}")
         return fingerprint

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Callable, Iterable, Mapping
+from typing import Any, Iterable, Mapping
 
 from recommender.compose import make_request, model_overridden, resolve_workload
 from recommender.decide.advise import advise
@@ -41,12 +41,12 @@ def combined(answers: list[dict[str, Any]], largest: Mapping[str, Any]) -> dict[
 
 def _overall(answers: list[dict[str, Any]]) -> str:
     """An answer exists as soon as one class has one."""
-    words = [answer["verdict"] for answer in answers]
+    words: list[str] = [answer["verdict"] for answer in answers]
     answered = [word for word in words if word in ("RECOMMENDED", "KEEP-BASELINE", "TIE")]
     return answered[0] if answered else words[0]
 
 
-def largest_usable(target: Target, catalog: Catalog, wishes: Wishes, workload: Workload | None = None, say: Callable[[str], None] | None = None) -> dict[str, Any] | None:
+def largest_usable(target: Target, catalog: Catalog, wishes: Wishes, workload: Workload | None = None) -> dict[str, Any] | None:
     """The language model with the most parameters that is recommended here for chat (or the given workload), with its first choice."""
     chat = workload or next(row for row in catalog.workloads.values() if "text-generation" in row.default_for)
     models = sorted((m for m in catalog.models.values() if m.task == "text-generation" and m.n_params), key=lambda m: (-(m.n_params or 0), m.key))

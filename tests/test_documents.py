@@ -36,8 +36,16 @@ def faults(name: str, document: Any) -> list[str]:
 
 def answer(catalog: Catalog, model: str, target: str, *, full: bool = False, needs: tuple[str, ...] = ()) -> dict[str, Any]:
     return decide(
-        catalog.models[model], compose.resolve_target(target, catalog, lambda _: None), catalog, workload_key=None, workload_overrides={},
-        needs=needs, wishes=Wishes(prefer={"speed": 2.0, "quality": 1.0}), beside=(), today="2026-11-24", full_trace=full,
+        catalog.models[model],
+        compose.resolve_target(target, catalog, lambda _: None),
+        catalog,
+        workload_key=None,
+        workload_overrides={},
+        needs=needs,
+        wishes=Wishes(prefer={"speed": 2.0, "quality": 1.0}),
+        beside=(),
+        today="2026-11-24",
+        full_trace=full,
     )
 
 
@@ -70,9 +78,16 @@ def test_answer_without_a_model_is_valid(catalog: Catalog, sample: dict[str, Any
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (("verdict",), "MAYBE"), (("today",), "today"), (("id",), "xyz"), (("target", "kind"), "dream"), (("colour",), "red"),
-        (("choices", 0, "eligibility"), "ineligible"), (("choices", 0, "rank"), 0), (("choices", 0, "estimates", "joy"), {}),
-        (("choices", 0, "estimates", "peak_memory", "basis"), "guess"), (("choices", 0, "device_kind"), "tpu"),
+        (("verdict",), "MAYBE"),
+        (("today",), "today"),
+        (("id",), "xyz"),
+        (("target", "kind"), "dream"),
+        (("colour",), "red"),
+        (("choices", 0, "eligibility"), "ineligible"),
+        (("choices", 0, "rank"), 0),
+        (("choices", 0, "estimates", "joy"), {}),
+        (("choices", 0, "estimates", "peak_memory", "basis"), "guess"),
+        (("choices", 0, "device_kind"), "tpu"),
     ],
     ids=lambda value: ".".join(map(str, value)) if isinstance(value, tuple) else "",
 )
@@ -94,17 +109,39 @@ def test_unknown_number_needs_a_reason(sample: dict[str, Any]) -> None:
 
 
 FULL = Fingerprint(
-    os={"name": "linux", "version": "6.1"}, architecture="aarch64", machine={"model": "Board"},
+    os={"name": "linux", "version": "6.1"},
+    architecture="aarch64",
+    machine={"model": "Board"},
     devices=(
-        Device(id="cpu0", kind="cpu", features=("asimddp",), cores=Cores(physical=4), caches=(Cache(level=1, type="data", size=65536),)),
+        Device(
+            id="cpu0",
+            kind="cpu",
+            features=("asimddp",),
+            cores=Cores(physical=4),
+            caches=(Cache(level=1, type="data", size=65536),),
+        ),
         Device(id="npu0", kind="npu", vendor="acme", identifiers={"soc": "A1"}, memory_kind="shared"),
     ),
-    memory=HostMemory(total=2**33), frameworks=(InstalledFramework(framework="mlx", package="mlx", version="1", execution_providers=None),),
-    power={"source": "mains"}, limits={"cpu_quota": 1.5}, microbenchmark={"memory_bandwidth": 1e10},
-    outcomes=(ProbeOutcome(probe="memory", status="ok", elapsed=0.1, produced=("memory",)),), digest="abc",
+    memory=HostMemory(total=2**33),
+    frameworks=(InstalledFramework(framework="mlx", package="mlx", version="1", execution_providers=None),),
+    power={"source": "mains"},
+    limits={"cpu_quota": 1.5},
+    microbenchmark={"memory_bandwidth": 1e10},
+    outcomes=(ProbeOutcome(probe="memory", status="ok", elapsed=0.1, produced=("memory",)),),
+    digest="abc",
 )
 EMPTY = Fingerprint(
-    os={}, architecture=None, machine={}, devices=(), memory=HostMemory(), frameworks=(), power={}, limits={}, microbenchmark={}, outcomes=(), digest="",
+    os={},
+    architecture=None,
+    machine={},
+    devices=(),
+    memory=HostMemory(),
+    frameworks=(),
+    power={},
+    limits={},
+    microbenchmark={},
+    outcomes=(),
+    digest="",
 )
 
 
@@ -115,7 +152,13 @@ def test_probe_document_is_valid(fingerprint: Fingerprint) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"schema_version": 2}, {"colour": "red"}, {"devices": [{"kind": "cpu"}]}, {"memory": None}, {"outcomes": [{"probe": "x", "status": "fine"}]}],
+    [
+        {"schema_version": 2},
+        {"colour": "red"},
+        {"devices": [{"kind": "cpu"}]},
+        {"memory": None},
+        {"outcomes": [{"probe": "x", "status": "fine"}]},
+    ],
     ids=["newer", "unknown key", "half a device", "no memory", "unknown status"],
 )
 def test_changed_probe_document_is_refused(change: dict[str, Any]) -> None:

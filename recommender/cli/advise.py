@@ -16,7 +16,7 @@ from recommender.domain.recommendation import EXIT_CODES, Wishes
 FORMATS = ("text", "json", "markdown", "html")
 
 
-class Quantity(click.ParamType):
+class Quantity(click.ParamType):  # type: ignore[type-arg]  # not generic in all releases
     """`8GiB`, `10m`: a number with a unit of one dimension."""
 
     def __init__(self, dimension: str):

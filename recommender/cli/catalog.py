@@ -32,7 +32,10 @@ def list_entries(kind: str, like: str, overlays: tuple[str, ...], as_json: bool)
     from recommender.cli.catalog_lists import as_data, as_text, entries
 
     if kind not in KINDS:
-        raise UsageError(f"unknown kind `{kind}` (one of {', '.join(KINDS)})", hints=tuple(f"recommend catalog list {name}" for name in nearest(kind, KINDS, count=1)))
+        raise UsageError(
+            f"unknown kind `{kind}` (one of {', '.join(KINDS)})",
+            hints=tuple(f"recommend catalog list {name}" for name in nearest(kind, KINDS, count=1)),
+        )
     rows = entries(kind, _load(overlays), like)
     if as_json:
         return print_json(as_data(kind, rows))
@@ -111,7 +114,10 @@ def schema(name: str | None, as_json: bool) -> None:
     if name is None:
         return print_json(list(found)) if as_json else click.echo("\n".join(found))
     if name not in found:
-        raise UsageError(f"no schema `{name}` (one of {', '.join(found)})", hints=tuple(f"recommend catalog schema {near}" for near in nearest(name, found, count=1)))
+        raise UsageError(
+            f"no schema `{name}` (one of {', '.join(found)})",
+            hints=tuple(f"recommend catalog schema {near}" for near in nearest(name, found, count=1)),
+        )
     print_json(found[name])
 
 
@@ -138,7 +144,9 @@ def _find(key: str, loaded: Any) -> list[tuple[str, str, Any]]:
         return found
     wanted = key.lower()
     found = [
-        (section, entry.key, entry) for section in ("machines", "models") for entry in getattr(loaded, section).values()
+        (section, entry.key, entry)
+        for section in ("machines", "models")
+        for entry in getattr(loaded, section).values()
         if wanted in (entry.key.lower(), entry.name.lower(), *(alias.lower() for alias in entry.aliases))
     ]
     return found or [(section, row.id, row) for section in ROWS for row in getattr(loaded, section) if row.id == key]
@@ -150,7 +158,13 @@ def _document(section: str, key: str, entry: Any, loaded: Any) -> dict[str, Any]
 
     plain = to_plain(entry)
     layer = loaded.overlaid.get(f"{section}:{key}", "built-in")
-    return {"section": section, "key": key, "layer": layer, "entry": plain, "sources": sources_of(cited_in(plain), loaded.sources)}
+    return {
+        "section": section,
+        "key": key,
+        "layer": layer,
+        "entry": plain,
+        "sources": sources_of(cited_in(plain), loaded.sources),
+    }
 
 
 def _text(document: dict[str, Any]) -> str:

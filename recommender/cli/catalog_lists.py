@@ -56,7 +56,9 @@ def _devices() -> tuple[Column, ...]:
         Column(name="key", value=lambda row: row.key),
         Column(name="name", value=lambda row: row.name),
         Column(name="family", value=lambda row: row.family),
-        Column(name="memory_bandwidth", value=lambda row: _figure(row, "memory_bandwidth"), show=_unit("bytes/s"), is_number=True),
+        Column(
+            name="memory_bandwidth", value=lambda row: _figure(row, "memory_bandwidth"), show=_unit("bytes/s"), is_number=True
+        ),
         Column(name="memory", value=lambda row: _figure(row, "memory_capacity"), show=_unit("bytes"), is_number=True),
         Column(name="precisions", value=lambda row: list(row.precisions)),
     )
@@ -120,7 +122,12 @@ def _workloads() -> tuple[Column, ...]:
 
 
 COLUMNS: Mapping[str, Callable[[], tuple[Column, ...]]] = {
-    "devices": _devices, "machines": _machines, "models": _models, "schemes": _schemes, "frameworks": _frameworks, "workloads": _workloads,
+    "devices": _devices,
+    "machines": _machines,
+    "models": _models,
+    "schemes": _schemes,
+    "frameworks": _frameworks,
+    "workloads": _workloads,
 }
 KINDS = tuple(COLUMNS)
 Entry = DeviceFacts | MachineFacts | ModelSpec | QuantScheme | FrameworkFacts | Workload
@@ -135,7 +142,10 @@ def entries(kind: str, catalog: Catalog, like: str = "") -> list[Entry]:
 
 def _holds(entry: Any, words: list[str]) -> bool:
     parts = [entry.key, entry.name, *getattr(entry, "aliases", ())]
-    parts += [str(getattr(entry, name, "")) for name in ("family", "class_", "os", "task", "kind", "vendor", "soc", "generation", "tasks")]
+    parts += [
+        str(getattr(entry, name, ""))
+        for name in ("family", "class_", "os", "task", "kind", "vendor", "soc", "generation", "tasks")
+    ]
     text = " ".join(parts).lower()
     return all(word in text for word in words)
 

@@ -9,7 +9,8 @@ from recommender.cli.overlays import json_option
 from recommender.domain.errors import UsageError
 
 SHELLS = {
-    "bash": 'eval "$(recommend completion bash)"', "zsh": 'eval "$(recommend completion zsh)"',
+    "bash": 'eval "$(recommend completion bash)"',
+    "zsh": 'eval "$(recommend completion zsh)"',
     "fish": "recommend completion fish | source",
 }
 PROGRAM, VARIABLE = "recommend", "_RECOMMEND_COMPLETE"
@@ -26,7 +27,10 @@ def completion(shell: str, as_json: bool) -> None:
 
     maker = get_completion_class(shell) if shell in SHELLS else None
     if maker is None:
-        raise UsageError(f"no completion for `{shell}` (one of {', '.join(SHELLS)})", hints=tuple(f"recommend completion {name}" for name in SHELLS))
+        raise UsageError(
+            f"no completion for `{shell}` (one of {', '.join(SHELLS)})",
+            hints=tuple(f"recommend completion {name}" for name in SHELLS),
+        )
     source = maker(cli, {}, PROGRAM, VARIABLE)
     script = source.source_template % source.source_vars()
     if as_json:

@@ -21,7 +21,8 @@ def summaries(catalog: Catalog) -> list[dict[str, str]]:
     """Id, table, status and reason of every row of the tables and the ranking, in order."""
     found = [
         {"id": rule.id, "table": table.id, "status": rule.status, "because": rule.because}
-        for table in catalog.tables.values() for rule in table.rules
+        for table in catalog.tables.values()
+        for rule in table.rules
     ]
     return found + [{"id": row.id, "table": RANKING, "status": "active", "because": row.because} for row in catalog.ranking]
 
@@ -54,10 +55,20 @@ def page(key: str, catalog: Catalog) -> dict[str, Any] | None:
 def _rule(rule: Rule, table: DecisionTable, catalog: Catalog) -> dict[str, Any]:
     others = [other for other in table.rules if other.id != rule.id]
     return {
-        "id": rule.id, "table": table.id, "question": table.question, "hit_policy": table.hit_policy, "scope": table.scope,
-        "status": rule.status, "since": rule.since, "superseded_by": rule.superseded_by, "where": rule.where,
-        "when": dict(rule.when), "conditions": conditions_in_words(rule.when, catalog.vocabulary),
-        "then": dict(rule.then), "effects": effect_in_words(rule.then), "because": rule.because,
+        "id": rule.id,
+        "table": table.id,
+        "question": table.question,
+        "hit_policy": table.hit_policy,
+        "scope": table.scope,
+        "status": rule.status,
+        "since": rule.since,
+        "superseded_by": rule.superseded_by,
+        "where": rule.where,
+        "when": dict(rule.when),
+        "conditions": conditions_in_words(rule.when, catalog.vocabulary),
+        "then": dict(rule.then),
+        "effects": effect_in_words(rule.then),
+        "because": rule.because,
         "overrides": [other.id for other in others if any(fnmatchcase(other.id, glob) for glob in rule.overrides)],
         "overridden_by": [other.id for other in others if any(fnmatchcase(rule.id, glob) for glob in other.overrides)],
         **_cited(rule.sources, catalog),
@@ -67,9 +78,16 @@ def _rule(rule: Rule, table: DecisionTable, catalog: Catalog) -> dict[str, Any]:
 def _criterion(row: RankingKey, catalog: Catalog) -> dict[str, Any]:
     band = f", in bands of {row.band * 100:g} %" if row.band else ""
     return {
-        "id": row.id, "table": RANKING, "question": RANKING_QUESTION, "status": "active",
-        "conditions": [], "effects": [f"compares {row.label} ({row.measure}){band}"], "because": row.because,
-        "overrides": [], "overridden_by": [], **_cited(row.sources, catalog),
+        "id": row.id,
+        "table": RANKING,
+        "question": RANKING_QUESTION,
+        "status": "active",
+        "conditions": [],
+        "effects": [f"compares {row.label} ({row.measure}){band}"],
+        "because": row.because,
+        "overrides": [],
+        "overridden_by": [],
+        **_cited(row.sources, catalog),
     }
 
 
@@ -78,10 +96,22 @@ def _statement(row: SupportStatement, catalog: Catalog) -> dict[str, Any]:
     refuses = row.status == "no"
     opens = f"{row.framework} through {row.execution_provider}: {row.format} with {', '.join(row.schemes)}{made}"
     return {
-        "id": row.id, "table": f"support of {row.framework}", "question": SUPPORT_QUESTION, "status": row.status,
-        "since": row.since, "until": row.until, "when": dict(row.when), "conditions": conditions_in_words(row.when, catalog.vocabulary),
-        "effects": [f"closes {opens}" if refuses else f"opens {opens}", *(f"sets {name} = {value}" for name, value in row.options.items())],
-        "because": row.because, "overrides": [], "overridden_by": [], **_cited(row.sources, catalog),
+        "id": row.id,
+        "table": f"support of {row.framework}",
+        "question": SUPPORT_QUESTION,
+        "status": row.status,
+        "since": row.since,
+        "until": row.until,
+        "when": dict(row.when),
+        "conditions": conditions_in_words(row.when, catalog.vocabulary),
+        "effects": [
+            f"closes {opens}" if refuses else f"opens {opens}",
+            *(f"sets {name} = {value}" for name, value in row.options.items()),
+        ],
+        "because": row.because,
+        "overrides": [],
+        "overridden_by": [],
+        **_cited(row.sources, catalog),
     }
 
 

@@ -35,7 +35,9 @@ def list_rules(table: str | None, overlays: tuple[str, ...], as_json: bool) -> N
     found = [row for row in summaries(catalog) if table in (None, row["table"])]
     if as_json:
         return print_json(found)
-    click.echo(aligned(("ID", "TABLE", "STATUS", "BECAUSE"), [(row["id"], row["table"], row["status"], row["because"]) for row in found]))
+    click.echo(
+        aligned(("ID", "TABLE", "STATUS", "BECAUSE"), [(row["id"], row["table"], row["status"], row["because"]) for row in found])
+    )
     say(f"{len(found)} rows")
 
 

@@ -47,7 +47,8 @@ def advise(request: Request, target: Target, catalog: Catalog, evidence: tuple[E
     weighed = [_weigh(proposal, request, target, catalog, relevant) for proposal in proposals]
     eligible, rejected, undetermined = _sort_out(weighed)
     contenders = [_contender(item, advice.get(item.proposal.device.id, [])) for item in eligible]
-    choices = _choices(contenders, {item.candidate.id: item for item in eligible}, request, target, catalog)
+    sentences = {step.rule: step.because for steps in advice.values() for step in steps}
+    choices = _choices(contenders, {item.candidate.id: item for item in eligible}, sentences, request, target, catalog)
     word, why = verdict(choices, undetermined, request)
     if word == "INFEASIBLE":
         rejected = (*rejected, *(_needs_broken(choice, request) for choice in choices))
@@ -192,7 +193,7 @@ def _place(candidate: Candidate, advice: list[Step], kind: str, key: str) -> tup
     return found
 
 
-def _choices(contenders: list[Contender], weighed: Mapping[str, Weighed], request: Request, target: Target, catalog: Catalog) -> tuple[Choice, ...]:
+def _choices(contenders: list[Contender], weighed: Mapping[str, Weighed], sentences: Mapping[str, str], request: Request, target: Target, catalog: Catalog) -> tuple[Choice, ...]:
     front = pareto(contenders, request.workload)
     ordered = rank(contenders, request.workload, catalog)
     if request.wishes.prefer and front:
@@ -200,18 +201,19 @@ def _choices(contenders: list[Contender], weighed: Mapping[str, Weighed], reques
         criterion = {name: Criterion(id="RNK000", label="your preference (--prefer) on the Pareto front", key=0.0 if name == best else 1.0, shown=f"score {score:.2f}") for name, score in scores.items()}
         outside = Criterion(id="RNK000", label="your preference (--prefer) on the Pareto front", key=1.0, shown="not on the front")
         ordered = sorted(((c, (criterion.get(c.candidate.id, outside), *criteria)) for c, criteria in ordered), key=lambda pair: pair[1][0].key)
-    return tuple(_choice(number, contender, criteria, weighed[contender.candidate.id], contender.candidate.id in front, request, target, catalog)
+    return tuple(_choice(number, contender, criteria, weighed[contender.candidate.id], contender.candidate.id in front, sentences, request, target, catalog)
                  for number, (contender, criteria) in enumerate(ordered, 1))
 
 
-def _choice(number: int, contender: Contender, criteria: tuple[Criterion, ...], item: Weighed, is_pareto: bool, request: Request, target: Target, catalog: Catalog) -> Choice:
+def _choice(number: int, contender: Contender, criteria: tuple[Criterion, ...], item: Weighed, is_pareto: bool, sentences: Mapping[str, str], request: Request, target: Target, catalog: Catalog) -> Choice:
     candidate = contender.candidate
     fired = tables.effective(item.steps)
-    rows = [contender.unit_place[1], contender.framework_place[1], contender.scheme_place[1], *(step.rule for step in fired)]
+    placed = [row for row in (contender.unit_place[1], contender.framework_place[1], contender.scheme_place[1]) if row]
     installed = {row.framework for row in target.fingerprint.frameworks}
     return Choice(
         rank=number, candidate=candidate, estimates=contender.estimates, criteria=criteria,
-        rules=tuple(dict.fromkeys([candidate.statement, *(row for row in rows if row)])),
+        rules=tuple(dict.fromkeys([candidate.statement, *placed, *(step.rule for step in fired)])),
+        reasons={row: sentences[row] for row in placed},
         warnings=tuple(dict.fromkeys(step.effect["warn"] for step in fired if "warn" in step.effect)),
         recipe=recipe(request.model, candidate, catalog.schemes[candidate.scheme], contender.estimates, catalog),
         launch=launch(candidate, request.model, catalog), pareto=is_pareto,

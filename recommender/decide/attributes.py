@@ -82,7 +82,8 @@ def own_memory(device: Device, facts: DeviceFacts | None, kind: str | None, host
     if kind == "dedicated":
         fact = facts.capability.get("memory_capacity") if facts else None
         return device.memory_total or (fact.value if fact else None)
-    return host["host.memory_total"][0]
+    total: float | None = host["host.memory_total"][0]
+    return total
 
 
 def bandwidth_of(device: Device, facts: DeviceFacts | None, target: Target) -> tuple[float | None, str]:

@@ -142,6 +142,7 @@ def _choice(choice: Choice) -> dict[str, Any]:
             {"id": row.id, "label": row.label, "key": rounded(row.key), "shown": row.shown, "basis": row.basis or None} for row in choice.criteria
         ],
         "rules": list(choice.rules),
+        "reasons": dict(choice.reasons),
         "warnings": list(choice.warnings),
         "recipe": [
             {

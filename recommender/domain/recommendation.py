@@ -80,6 +80,7 @@ class Choice:
     estimates: Mapping[str, Estimate]
     criteria: tuple[Criterion, ...]
     rules: tuple[str, ...] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict)  # row that placed unit, framework or scheme -> its sentence
     warnings: tuple[str, ...] = ()
     recipe: tuple[RecipeStep, ...] = ()
     launch: str = ""

@@ -96,7 +96,7 @@ def _layer_bits(found: Parts, bits: Mapping[str, float]) -> float:
     """Average bits of the layers' weights."""
     share = bits.get("more_share", 0.5)
     roles = ("attn_q", "attn_k", "attn_output", "ffn_down")
-    total = found.rest * bits["default"] + sum(getattr(found, role) * _mixed(bits, role, share) for role in roles)
+    total: float = found.rest * bits["default"] + sum(getattr(found, role) * _mixed(bits, role, share) for role in roles)
     shares_heads = found.attn_v and found.attn_q / found.attn_v >= _SHARED_HEADS and "attn_v_gqa4" in bits
     total += found.attn_v * (bits["attn_v_gqa4"] if shares_heads else _mixed(bits, "attn_v", share))
     return total / found.layers

@@ -177,7 +177,9 @@ class RecordingHost:
         return self._host.platform()
 
     def read_text(self, path: str) -> str | None:
-        return self._keep("files", path, environ_of_manager(path, self._host.read_text(path)))
+        text = environ_of_manager(path, self._host.read_text(path))
+        self._keep("files", path, text)
+        return text
 
     def list_dir(self, path: str) -> tuple[str, ...]:
         names = self._host.list_dir(path)
@@ -194,7 +196,9 @@ class RecordingHost:
         return found
 
     def read_link(self, path: str) -> str | None:
-        return self._keep("links", path, self._host.read_link(path))
+        target = self._host.read_link(path)
+        self._keep("links", path, target)
+        return target
 
     def run(self, argv: Sequence[str], timeout: float = 5.0) -> Completed:
         done = self._host.run(argv, timeout)

@@ -52,12 +52,13 @@ def load(layers: tuple[files.Layer, ...]) -> Catalog:
             keyed[name][key] = value
         for name, values in fresh.items():  # an overlay's rows come first, so that they win where the first match counts
             listed[name] = values + listed[name] if name != "ranking" or not listed[name] else (values or listed[name])
+    entries: dict[str, Any] = {**keyed, **{name: tuple(values) for name, values in listed.items()}}
     versions = [files.version(layer) or layer.name for layer in layers]
     return Catalog(
         version="+".join(versions), layers=tuple(layer.name for layer in layers), vocabulary=vocabulary, overlaid=overlaid,
         evidence=tuple(_evidence(row, where) for layer in layers for row, where in files.evidence_rows(layer)),
         matches=tuple(MatchRow(key=row.key, kind=row.kind, generic=row.generic, match=row.match) for row in keyed["devices"].values()),
-        **keyed, **{name: tuple(values) for name, values in listed.items()},
+        **entries,
     )
 
 
@@ -121,7 +122,8 @@ def _line(row: files.Row, key: str) -> str:
 def _evidence(row: dict[str, str], where: str) -> Evidence:
     try:
         data: dict[str, Any] = {key: value for key, value in row.items() if value not in ("", None)}
-        return adapter(Evidence).validate_python({**data, "value": float(data["value"])})
+        checked: Evidence = adapter(Evidence).validate_python({**data, "value": float(data["value"])})
+        return checked
     except ValidationError as error:
         first = error.errors()[0]
         raise CatalogError(f"evidence row: `{'.'.join(map(str, first['loc']))}`: {first['msg']}", where=where) from None

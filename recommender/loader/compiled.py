@@ -19,7 +19,7 @@ from recommender.domain.catalog import Catalog, MatchRow
 from recommender.domain.measurement import Evidence
 from recommender.loader import files
 from recommender.loader.plain import from_plain, to_plain
-from recommender.loader.sections import SECTIONS
+from recommender.loader.sections import SECTIONS, VERSION_FILE
 
 _PLAIN = ("version", "layers", "vocabulary", "overlaid")
 
@@ -77,8 +77,8 @@ def _digest(layers: tuple[files.Layer, ...]) -> str:
         digest.update(f"{path.name} {path.stat().st_mtime_ns}".encode())
     for layer in layers:
         digest.update(layer.name.encode())
-        for path, size, changed in _stats(layer.root):
-            digest.update(f"{path} {size} {changed}".encode())
+        for name, size, changed in _stats(layer.root):
+            digest.update(f"{name} {size} {changed}".encode())
     return digest.hexdigest()[:24]
 
 
@@ -91,7 +91,7 @@ def _stats(root: Path) -> list[tuple[str, int, int]]:
             for entry in entries:
                 if entry.is_dir():
                     pending.append(entry.path)
-                elif entry.name.endswith((".toml", ".csv")) or entry.name == files.VERSION_FILE:
+                elif entry.name.endswith((".toml", ".csv")) or entry.name == VERSION_FILE:
                     stat = entry.stat()
                     found.append((entry.path, stat.st_size, stat.st_mtime_ns))
     return sorted(found)

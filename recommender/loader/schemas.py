@@ -20,7 +20,7 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 DOCUMENTS = ("recommendation", "probe")
 _BYTES = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]}
 # table -> fields that are written as text with a unit
-_SIZES = {"machine": {"memory_options": {"type": "array", "items": _BYTES}}, "budget": {"cap": _BYTES, "reserve": _BYTES}}
+_SIZES: dict[str, dict[str, Any]] = {"machine": {"memory_options": {"type": "array", "items": _BYTES}}, "budget": {"cap": _BYTES, "reserve": _BYTES}}
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 _CONSTRAINTS = {"workload": ("floor", "comfort", "needs")}
 _FILLED = {"support": ("framework",), "rule": ("where",)}  # told by the file itself
@@ -56,8 +56,12 @@ def _file_schema(name: str, sections: list[Section]) -> dict[str, Any]:
         else:
             properties[section.table] = {"type": "array", "items": row}
     return {
-        "$schema": DRAFT, "title": f"knowledge/{sections[0].pattern}", "type": "object", "additionalProperties": False,
-        "properties": properties, "$defs": definitions,
+        "$schema": DRAFT,
+        "title": f"knowledge/{sections[0].pattern}",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+        "$defs": definitions,
     }
 
 

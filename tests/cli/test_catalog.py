@@ -57,7 +57,9 @@ def test_numbers_are_in_base_units_in_json_and_readable_in_text(run: Run, overla
 
 
 def test_like_keeps_what_holds_all_words(run: Run, overlay: str) -> None:
-    keys = [row["key"] for row in run("catalog", "list", "machines", "--like", "BOARD the", "--catalog", overlay, "--json").document]
+    keys = [
+        row["key"] for row in run("catalog", "list", "machines", "--like", "BOARD the", "--catalog", overlay, "--json").document
+    ]
     assert keys == ["my-board"]
 
 
@@ -77,7 +79,11 @@ def test_show_takes_keys_names_and_aliases(run: Run, overlay: str, words: str) -
     found = run("catalog", "show", words, "--catalog", overlay, "--json").document
     assert (found["section"], found["key"], found["layer"]) == ("machines", "my-board", overlay)
     assert found["sources"][0] == {
-        "id": "mine", "title": "My own board", "url": "https://board.example", "kind": "measured", "retrieved": "2026-11-01",
+        "id": "mine",
+        "title": "My own board",
+        "url": "https://board.example",
+        "kind": "measured",
+        "retrieved": "2026-11-01",
     }
 
 
@@ -88,13 +94,20 @@ def test_show_prints_entry_and_sources(run: Run, overlay: str) -> None:
     assert "mine: My own board (read 2026-11-01)" in text and "https://board.example" in text
 
 
-@pytest.mark.parametrize(("key", "section"), [("CLM001", "claims"), ("olive", "preparers"), ("eligibility", "tables"), ("RNK010", "ranking"), ("openvino", "frameworks")])
+@pytest.mark.parametrize(
+    ("key", "section"),
+    [("CLM001", "claims"), ("olive", "preparers"), ("eligibility", "tables"), ("RNK010", "ranking"), ("openvino", "frameworks")],
+)
 def test_show_finds_everything_that_has_a_key(run: Run, key: str, section: str) -> None:
     assert run("catalog", "show", key, "--json").document["section"] == section
 
 
 def test_figures_of_a_device_are_readable(run: Run, catalog: Catalog) -> None:
-    key, device = next((key, row) for key, row in catalog.devices.items() if row.capability.get("memory_bandwidth") and row.capability["memory_bandwidth"].value)
+    key, device = next(
+        (key, row)
+        for key, row in catalog.devices.items()
+        if row.capability.get("memory_bandwidth") and row.capability["memory_bandwidth"].value
+    )
     bandwidth = device.capability["memory_bandwidth"]
     text = run("catalog", "show", key).out
     assert "B/s  (" in text and bandwidth.source in text

@@ -71,7 +71,9 @@ def test_page_says_all_there_is(run: Run, mine: str) -> None:
 
 def test_page_as_text(run: Run, mine: str) -> None:
     text = run("rules", "show", "min002", "--catalog", mine).out
-    assert text.startswith("MIN002: Better known.\n  table: mine: What do I want?\n  when: always\n  then: notes: always\n  overrides: MIN001\n")
+    assert text.startswith(
+        "MIN002: Better known.\n  table: mine: What do I want?\n  when: always\n  then: notes: always\n  overrides: MIN001\n"
+    )
     assert "chapter: S6.tree" in text and "where: mine.toml:14" in text
 
 
@@ -91,9 +93,17 @@ def test_unknown_rule_has_near_ones_as_hints(run: Run) -> None:
 @pytest.mark.parametrize(
     ("condition", "words"),
     [
-        ("npu", "x is npu"), (True, "x is yes"), ("", 'x is ""'), ({"in": ["a", "b"]}, "x is one of a, b"), ({"not_in": ["a"]}, "x is none of a"),
-        ({"above": 1.5, "at_most": 2}, "x is more than 1.5 and is at most 2"), ({"lacks": "a"}, "x has none of a"), ({"version": ">=13"}, "x is version >=13"),
-        ({"is_unknown": True}, "x is not known"), ({"is_unknown": False}, "x is known"), ({"matches": "a*"}, "x looks like a*"),
+        ("npu", "x is npu"),
+        (True, "x is yes"),
+        ("", 'x is ""'),
+        ({"in": ["a", "b"]}, "x is one of a, b"),
+        ({"not_in": ["a"]}, "x is none of a"),
+        ({"above": 1.5, "at_most": 2}, "x is more than 1.5 and is at most 2"),
+        ({"lacks": "a"}, "x has none of a"),
+        ({"version": ">=13"}, "x is version >=13"),
+        ({"is_unknown": True}, "x is not known"),
+        ({"is_unknown": False}, "x is known"),
+        ({"matches": "a*"}, "x looks like a*"),
     ],
 )
 def test_conditions_in_words(condition: object, words: str) -> None:
@@ -102,15 +112,26 @@ def test_conditions_in_words(condition: object, words: str) -> None:
 
 def test_bounds_have_the_unit_of_their_attribute() -> None:
     vocabulary = {"attribute": {"x": {"unit": "bytes/s"}, "y": {"unit": "fraction"}}}
-    assert conditions_in_words({"x": {"below": 2e10}, "y": {"above": 0.05}}, vocabulary) == ["x is less than 20 GB/s", "y is more than 5 %"]
+    assert conditions_in_words({"x": {"below": 2e10}, "y": {"above": 0.05}}, vocabulary) == [
+        "x is less than 20 GB/s",
+        "y is more than 5 %",
+    ]
 
 
 @pytest.mark.parametrize(
     ("then", "words"),
     [
-        ({"verdict": "ineligible"}, ["rules the candidate out"]), ({"warn": "hot"}, ["warns: hot"]),
-        ({"schemes": ["Q4_0"], "for_frameworks": ["mlx"], "execution_providers": ["metal"], "place": 2}, ["puts Q4_0 in place 2 under mlx through metal"]),
-        ({"set": {"n_threads": "@device.cores_usable", "mmap": True}}, ["sets n_threads = device.cores_usable", "sets mmap = True"]),
+        ({"verdict": "ineligible"}, ["rules the candidate out"]),
+        ({"warn": "hot"}, ["warns: hot"]),
+        (
+            {"schemes": ["Q4_0"], "for_frameworks": ["mlx"], "execution_providers": ["metal"], "place": 2},
+            ["puts Q4_0 in place 2 under mlx through metal"],
+        ),
+        ({"units": ["npu"], "place": 1}, ["puts npu in place 1"]),
+        (
+            {"set": {"n_threads": "@device.cores_usable", "mmap": True}},
+            ["sets n_threads = device.cores_usable", "sets mmap = True"],
+        ),
     ],
 )
 def test_effects_in_words(then: dict[str, object], words: list[str]) -> None:

@@ -192,7 +192,7 @@ def test_runnable_here_is_said_of_this_machine_only(kind: str, installed: tuple[
 
 
 def test_what_if_values_reach_the_decision() -> None:
-    small = replace(target(), overrides={"host.memory_total": 2 * GIB})
+    small = replace(target(), overrides={"host.memory_total": 1.5 * GIB})
     assert answer(small).verdict == "INFEASIBLE"
     assert answer(replace(small, overrides={"device.memory_usable": 8 * GIB})).verdict == "RECOMMENDED"
 

@@ -73,9 +73,15 @@ RULE = '[[rule]]\nid = "{0}"\nwhen = {{}}\nthen = {{ note = "{1}" }}\nbecause = 
 
 
 def test_table_of_an_overlay_adds_rows_and_replaces_those_of_the_same_id(tmp_path: Path) -> None:
-    first = layer(tmp_path / "one", {"rules/t.toml": RULES + RULE.format("AAA001", "old") + RULE.format("AAA002", "kept")}, BUILT_IN)
+    first = layer(
+        tmp_path / "one", {"rules/t.toml": RULES + RULE.format("AAA001", "old") + RULE.format("AAA002", "kept")}, BUILT_IN
+    )
     second = layer(tmp_path / "two", {"rules/t.toml": RULES + RULE.format("AAA001", "new") + RULE.format("AAA003", "more")})
-    assert {rule.id: rule.then["note"] for rule in load((first, second)).tables["t"].rules} == {"AAA001": "new", "AAA002": "kept", "AAA003": "more"}
+    assert {rule.id: rule.then["note"] for rule in load((first, second)).tables["t"].rules} == {
+        "AAA001": "new",
+        "AAA002": "kept",
+        "AAA003": "more",
+    }
 
 
 BUDGET = '[[budget]]\nid = "{}"\nwhen = {{}}\nshare = 0.5\nreserve = 0\nbecause = "b"\nsources = []\n'
@@ -95,7 +101,8 @@ def test_vocabulary_of_an_overlay_adds_attributes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "words"), [("latency,abc,m,f,s,x", "abc"), ("latency,,m,f,s,x", "value"), ("latency,1,m,f,s,", "source")],
+    ("row", "words"),
+    [("latency,abc,m,f,s,x", "abc"), ("latency,,m,f,s,x", "value"), ("latency,1,m,f,s,", "source")],
     ids=["no number", "no value", "no source"],
 )
 def test_evidence_faults_name_the_line(tmp_path: Path, row: str, words: str) -> None:

@@ -42,7 +42,12 @@ def test_warm_equals_cold(cold: Catalog, warm: Catalog, name: str) -> None:
 
 
 def test_warm_keeps_what_stands_beside_the_sections(cold: Catalog, warm: Catalog) -> None:
-    assert (warm.version, warm.layers, warm.vocabulary, warm.overlaid) == (cold.version, cold.layers, cold.vocabulary, cold.overlaid)
+    assert (warm.version, warm.layers, warm.vocabulary, warm.overlaid) == (
+        cold.version,
+        cold.layers,
+        cold.vocabulary,
+        cold.overlaid,
+    )
     assert warm.evidence == cold.evidence
 
 
@@ -63,7 +68,11 @@ def test_corrupt_cache_is_made_again(tmp_path: Path, content: str, cold: Catalog
     assert path.stat().st_size > 1000
 
 
-@pytest.mark.parametrize("damage", [lambda body: body[: len(body) // 2], lambda body: body.replace(b"llama", b'"lama', 1)], ids=["truncated", "one place"])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda body: body[: len(body) // 2], lambda body: body.replace(b"llama", b'"lama', 1)],
+    ids=["truncated", "one place"],
+)
 def test_damaged_cache_is_made_again(tmp_path: Path, damage: Callable[[bytes], bytes], cold: Catalog) -> None:
     compiled.load_catalog(cache_dir=tmp_path)
     (path,) = tmp_path.glob("catalog-*.json")

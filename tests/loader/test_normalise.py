@@ -48,7 +48,9 @@ def test_constraints_are_parsed() -> None:
 def test_bounds_of_conditions_become_base_units() -> None:
     when = {"host.memory_total": {"at_least": "8GiB", "below": 5}, "model.n_params": {"above": 7}, "x": "8GiB"}
     assert normalised("rule", when=when)["when"] == {
-        "host.memory_total": {"at_least": 8 * 2**30, "below": 5}, "model.n_params": {"above": 7}, "x": "8GiB",
+        "host.memory_total": {"at_least": 8 * 2**30, "below": 5},
+        "model.n_params": {"above": 7},
+        "x": "8GiB",
     }
 
 

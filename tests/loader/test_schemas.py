@@ -46,12 +46,39 @@ def test_real_files_are_valid(name: str) -> None:
         ("devices", {"device": [{"key": "a"}]}),
         ("devices", {"device": [{**DEVICE, "capability": {"x": {"value": 1, "unite": "GB/s"}}}]}),
         ("devices", {"devices": []}),
-        ("machines", {"machine": [{"key": "m", "name": "M", "class_": "sbc", "os": "linux", "architecture": "a", "devices": [], "memory_options": [1.5]}]}),
+        (
+            "machines",
+            {
+                "machine": [
+                    {
+                        "key": "m",
+                        "name": "M",
+                        "class_": "sbc",
+                        "os": "linux",
+                        "architecture": "a",
+                        "devices": [],
+                        "memory_options": [1.5],
+                    }
+                ]
+            },
+        ),
         ("workloads", {"workload": [{"key": "w", "name": "W", "tasks": [], "floor": [{"metric": "latency"}]}]}),
         ("rules", {"table": {"id": "t"}, "rule": []}),
-        ("frameworks", {"framework": {"key": "f", "name": "F", "has_executor": True}, "support": [{"id": "S", "framework": "f"}]}),
+        (
+            "frameworks",
+            {"framework": {"key": "f", "name": "F", "has_executor": True}, "support": [{"id": "S", "framework": "f"}]},
+        ),
     ],
-    ids=["unknown key", "missing keys", "unknown key inside", "unknown table", "half a byte", "constraint as a table", "table without question", "support"],
+    ids=[
+        "unknown key",
+        "missing keys",
+        "unknown key inside",
+        "unknown table",
+        "half a byte",
+        "constraint as a table",
+        "table without question",
+        "support",
+    ],
 )
 def test_faults_are_refused(name: str, content: dict[str, Any]) -> None:
     assert not validator(name).is_valid(content)

@@ -51,7 +51,7 @@ def effect_in_words(then: Mapping[str, Any]) -> list[str]:
     for name, verb in (("warn", "warns"), ("note", "notes")):
         if name in then:
             lines.append(f"{verb}: {then[name]}")
-    for name in ("frameworks", "schemes"):
+    for name in ("frameworks", "schemes", "units"):
         if name in then:
             lines.append(f"puts {', '.join(then[name])} in place {then['place']}{_limits(then)}")
     for option, value in then.get("set", {}).items():

@@ -10,8 +10,14 @@ from recommender.domain.facts import Source
 
 CHAPTER_TITLE = "the teaching chapter, part"
 _UNITS = {
-    "memory_bandwidth": "bytes/s", "memory_capacity": "bytes", "clock": "Hz", "runtime_size": "bytes", "peak_ops": "ops/s",
-    "memory_options": "bytes", "cap": "bytes", "reserve": "bytes",
+    "memory_bandwidth": "bytes/s",
+    "memory_capacity": "bytes",
+    "clock": "Hz",
+    "runtime_size": "bytes",
+    "peak_ops": "ops/s",
+    "memory_options": "bytes",
+    "cap": "bytes",
+    "reserve": "bytes",
 }
 
 
@@ -63,10 +69,20 @@ def sources_of(ids: Iterable[str], declared: Mapping[str, Source]) -> list[dict[
     found = []
     for name in dict.fromkeys(name for name in ids if name):
         if name.startswith("chapter:"):
-            found.append({"id": name, "title": f"{CHAPTER_TITLE} {name.removeprefix('chapter:')}", "url": "", "kind": "chapter", "retrieved": ""})
+            found.append(
+                {
+                    "id": name,
+                    "title": f"{CHAPTER_TITLE} {name.removeprefix('chapter:')}",
+                    "url": "",
+                    "kind": "chapter",
+                    "retrieved": "",
+                }
+            )
         elif name in declared:
             source = declared[name]
-            found.append({"id": name, "title": source.title, "url": source.url, "kind": source.kind, "retrieved": source.retrieved})
+            found.append(
+                {"id": name, "title": source.title, "url": source.url, "kind": source.kind, "retrieved": source.retrieved}
+            )
         else:
             found.append({"id": name, "title": "not declared", "url": "", "kind": "", "retrieved": ""})
     return found

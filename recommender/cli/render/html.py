@@ -80,7 +80,7 @@ def _article(document: Document, limit: int, name: str, head: str) -> str:
         _section("Undetermined: not observed", _groups(document, "undetermined")),
         _section("What was asked and assumed", _given(document)),
         _section("Before you ship", _list(f"{text(note)} ({text(rule)})" for rule, note in sections.before_shipping(document))),
-        _section("What next", _list(f"<code>{text(line)}</code>" if line.startswith("recommend ") else text(line) for line in document["hints"])),
+        _section("What next", _list(text(line) for line in document["hints"])),
         _section("More", _more(document, limit)),
     ]
     return "\n".join(part for part in [*parts, "</article>"] if part)

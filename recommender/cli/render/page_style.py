@@ -17,7 +17,7 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; mar
 .verdict { font-weight: 700; letter-spacing: .03em; } .path { font-size: 1.25rem; font-weight: 650; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .93rem; }
 th, td { border-bottom: 1px solid var(--line); padding: .4rem .6rem; text-align: left; vertical-align: top; } thead th { background: var(--band); }
-td small { display: block; color: var(--soft); } tr.decides th, tr.decides td { background: var(--band); font-weight: 650; } .nowrap { white-space: nowrap; }
+td small, th small { display: block; color: var(--soft); font-weight: 400; } tr.decides th, tr.decides td { background: var(--band); font-weight: 650; } .nowrap { white-space: nowrap; }
 pre { background: var(--band); border: 1px solid var(--line); border-radius: .4rem; padding: .7rem .9rem; overflow-x: auto; }
 code { font: .88rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; } li { overflow-wrap: anywhere; margin: .15rem 0; }
 .ids { color: var(--soft); font-size: .9rem; } details { margin: .6rem 0; } summary { cursor: pointer; } figure { margin: .5rem 0; } figcaption { color: var(--soft); font-size: .9rem; }

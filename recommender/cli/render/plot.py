@@ -13,8 +13,8 @@ from recommender.cli.render.wording import Document
 from recommender.domain.quantity import BASES
 from recommender.domain.workload import METRICS
 
-WIDTH, HEIGHT = 760, 440
-_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 24, 44, 60
+WIDTH, HEIGHT = 760, 460
+_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 24, 64, 60
 _FALLBACK = "peak_memory"  # the second axis where the loss of too few choices is known
 _LABELS = ((11, -9), (11, 19), (-17, -9), (-17, 19))  # where the rank stands beside its mark, in turn
 
@@ -154,12 +154,11 @@ def _mark(choice: Choice, across: Scale, up: Scale, is_marked: bool) -> str:
 
 
 def _legend(bases: set[str]) -> list[str]:
+    """Two lines: the marks in use, then the lines."""
     x, parts = _LEFT, []
-    for basis in BASES:
-        if basis in bases and basis in _MARKS:
-            parts.append(f'<g class="mark" transform="translate({x + 8} 20)">{_MARKS[basis]}<text x="14" y="4">{basis}</text></g>')
-            x += 40 + 7 * len(basis)
-    parts.append(f'<g transform="translate({x + 4} 20)"><path class="front" d="M0 0 H26"/><text x="32" y="4">front</text></g>')
-    parts.append(f'<g transform="translate({x + 84} 20)"><path class="whisker" d="M0 0 H26"/><text x="32" y="4">interval</text></g>')
-    parts.append(f'<g class="mark shown" transform="translate({x + 188} 20)">{_MARKS["analytic"]}<text x="14" y="4">numbered: shown in the table</text></g>')
-    return parts
+    for basis in (name for name in BASES if name in bases and name in _MARKS):
+        parts.append(f'<g class="mark" transform="translate({x + 8} 16)">{_MARKS[basis]}<text x="14" y="4">{basis}</text></g>')
+        x += 40 + 7 * len(basis)
+    parts.append(f'<g transform="translate({_LEFT} 40)"><path class="front" d="M0 0 H26"/><text x="34" y="4">front</text></g>')
+    parts.append(f'<g transform="translate({_LEFT + 90} 40)"><path class="whisker" d="M0 0 H26"/><text x="34" y="4">interval</text></g>')
+    return [*parts, f'<g class="mark shown" transform="translate({_LEFT + 200} 40)">{_MARKS["analytic"]}<text x="14" y="4">numbered: shown in the table</text></g>']

@@ -33,7 +33,10 @@ def _brief(document: Document) -> str:
         return f"{head}\n  {document['verdict']}: {document['why']}" + "".join(f"\n  {line}" for line in document["hints"][:2])
     choice = document["choices"][0]
     numbers = "   ".join(f"{wording.name_of(m)} {wording.amount(choice['estimates'].get(m))}" for m in wording.headline_metrics(document)[:1])
-    return f"{head}\n  {document['verdict']}  {wording.path(choice)}   {numbers}\n  why: {document['why']}"
+    reasons = " ".join(f"{because} [{rule}]" for rule, because in choice["reasons"].items())
+    return f"{head}\n  {document['verdict']}  {wording.path(choice)}   {numbers}\n" + textwrap.fill(
+        f"because: {reasons or document['why']}", WIDTH, initial_indent="  ", subsequent_indent="  "
+    )
 
 
 def _answer(document: Document, limit: int) -> str:
@@ -74,6 +77,8 @@ def _choice(choice: dict[str, Any], document: Document) -> list[str]:
     lines = [f"{choice['rank']:>2}  {wording.path(choice)}" + ("   on the Pareto front" if choice["pareto"] else "")]
     for metric in wording.headline_metrics(document):
         lines.append(f"    {wording.name_of(metric):<13} {wording.amount(choice['estimates'].get(metric))}")
+    for rule, because in choice["reasons"].items():
+        lines += textwrap.wrap(f"{because} [{rule}]", WIDTH, initial_indent=f"    {'because':<13} ", subsequent_indent=" " * 18)
     options = ", ".join(f"{name}={value}" for name, value in choice["options"].items())
     if options:
         lines.append(f"    {'settings':<13} {options}")

@@ -10,7 +10,20 @@ import datetime
 from recommender.domain.errors import CatalogError
 from recommender.loader import files
 from recommender.loader.codec import load
-from recommender.loader.lint import calibration, claims, devices, evidence, frameworks, lists, machines, models, schemes, sources, tables, vocabulary
+from recommender.loader.lint import (
+    calibration,
+    claims,
+    devices,
+    evidence,
+    frameworks,
+    lists,
+    machines,
+    models,
+    schemes,
+    sources,
+    tables,
+    vocabulary,
+)
 from recommender.loader.lint.finding import LEVELS, Finding, Knowledge, places
 
 CHECKS = (sources, lists, vocabulary, devices, machines, models, schemes, tables, calibration, frameworks, evidence, claims)
@@ -26,7 +39,9 @@ def run(layers: tuple[files.Layer, ...], today: str | None = None) -> list[Findi
     """
     try:
         knowledge = Knowledge(
-            catalog=load(layers), places=places(layers), today=today or datetime.date.today().isoformat(),
+            catalog=load(layers),
+            places=places(layers),
+            today=today or datetime.date.today().isoformat(),
             evidence_places=tuple(where for layer in layers for _, where in files.evidence_rows(layer)),
         )
     except CatalogError as error:

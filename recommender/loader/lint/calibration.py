@@ -33,7 +33,9 @@ def _efficiencies(knowledge: Knowledge, report: Reporter) -> Iterator[Finding]:
         if row.phase not in phases or row.resource not in resources:
             yield report.error("efficiencies", row.id, f"phase `{row.phase}` and resource `{row.resource}` are not both known")
         if not 0 < row.low <= row.central <= row.high <= MOST_EFFICIENT:
-            yield report.error("efficiencies", row.id, f"0 < {row.low:g} <= {row.central:g} <= {row.high:g} <= {MOST_EFFICIENT} does not hold")
+            yield report.error(
+                "efficiencies", row.id, f"0 < {row.low:g} <= {row.central:g} <= {row.high:g} <= {MOST_EFFICIENT} does not hold"
+            )
     for phase in phases:
         for resource in resources:
             same = [row for row in rows if (row.phase, row.resource) == (phase, resource)]
@@ -78,7 +80,9 @@ def _rates_and_losses(knowledge: Knowledge, report: Reporter) -> Iterator[Findin
         if loss.scheme not in knowledge.catalog.schemes:
             yield report.error("quality", loss.id, f"scheme `{loss.scheme}` does not exist")
         if not -0.2 <= loss.low <= loss.central <= loss.high <= 100:
-            yield report.error("quality", loss.id, f"{loss.low:g} <= {loss.central:g} <= {loss.high:g} does not hold, or is no fraction")
+            yield report.error(
+                "quality", loss.id, f"{loss.low:g} <= {loss.central:g} <= {loss.high:g} does not hold, or is no fraction"
+            )
     for scheme in dict.fromkeys(loss.scheme for loss in knowledge.catalog.quality):
         yield from _after_catch_all([loss for loss in knowledge.catalog.quality if loss.scheme == scheme], "quality", report)
 

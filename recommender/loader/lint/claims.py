@@ -28,10 +28,17 @@ def _subjects(knowledge: Knowledge) -> dict[str, Any]:
     """subject -> the values it may have; None where it is a number."""
     catalog = knowledge.catalog
     found: dict[str, Any] = {
-        "framework": catalog.frameworks, "preparer": catalog.preparers, "execution_provider": knowledge.listed("execution_providers"),
-        "scheme": catalog.schemes, "class": catalog.vocabulary.get("attribute", {}).get("quantization.class", {}).get("values", ()),
-        "family": [name for names in catalog.vocabulary.get("families", {}).values() for name in names], "device_kind": DEVICE_KINDS,
-        "format": FORMATS, "task": TASKS, "n_params": None, "against": catalog.schemes,
+        "framework": catalog.frameworks,
+        "preparer": catalog.preparers,
+        "execution_provider": knowledge.listed("execution_providers"),
+        "scheme": catalog.schemes,
+        "class": catalog.vocabulary.get("attribute", {}).get("quantization.class", {}).get("values", ()),
+        "family": [name for names in catalog.vocabulary.get("families", {}).values() for name in names],
+        "device_kind": DEVICE_KINDS,
+        "format": FORMATS,
+        "task": TASKS,
+        "n_params": None,
+        "against": catalog.schemes,
     }
     return {name: found.get(name) for name in knowledge.listed("claim_subjects")}
 

@@ -11,8 +11,12 @@ from recommender.loader.lint.finding import Finding, Knowledge, Reporter
 
 # figure -> what a real device can have, in base units
 RANGES = {
-    "memory_bandwidth": (1e9, 20e12), "memory_capacity": (2.0**20, 2.0**40), "memory_options": (64 * 2.0**20, 2.0**43),
-    "clock": (50e6, 7e9), "peak_ops": (1e8, 4e16), "sram": (2.0**10, 2.0**30),
+    "memory_bandwidth": (1e9, 20e12),
+    "memory_capacity": (2.0**20, 2.0**40),
+    "memory_options": (64 * 2.0**20, 2.0**43),
+    "clock": (50e6, 7e9),
+    "peak_ops": (1e8, 4e16),
+    "sram": (2.0**10, 2.0**30),
 }
 MEMORY_KINDS = (None, "dedicated", "unified", "shared")
 
@@ -40,7 +44,9 @@ def check(knowledge: Knowledge) -> Iterator[Finding]:
 
 def _normalised(wanted: object) -> frozenset[tuple[str, str]]:
     assert hasattr(wanted, "items")
-    return frozenset((name, normalise_name(str(value)).replace(" ", "").replace("-", "").replace("_", "")) for name, value in wanted.items())
+    return frozenset(
+        (name, normalise_name(str(value)).replace(" ", "").replace("-", "").replace("_", "")) for name, value in wanted.items()
+    )
 
 
 def _figures(device: DeviceFacts, report: Reporter, precisions: tuple[str, ...]) -> Iterator[Finding]:
@@ -49,7 +55,11 @@ def _figures(device: DeviceFacts, report: Reporter, precisions: tuple[str, ...])
             yield report.error("devices", device.key, f"precision `{precision}` is not known")
     for name, fact in device.capability.items():
         quantity, _, precision = name.partition(".")
-        if quantity not in RANGES or (quantity == "peak_ops") != bool(precision) or (precision and precisions and precision not in precisions):
+        if (
+            quantity not in RANGES
+            or (quantity == "peak_ops") != bool(precision)
+            or (precision and precisions and precision not in precisions)
+        ):
             yield report.error("devices", device.key, f"unknown figure `{name}`")
             continue
         yield from _figure(device.key, name, fact, RANGES[quantity], report)

@@ -17,7 +17,9 @@ def check(knowledge: Knowledge) -> Iterator[Finding]:
     for number, row in enumerate(knowledge.catalog.evidence):
         where = places[number] if number < len(places) else f"evidence:{number}"
         for message in _faults(row, knowledge):
-            yield Finding(lint="evidence", level="error", where=where, message=f"{row.model} on {row.device or row.digest}: {message}")
+            yield Finding(
+                lint="evidence", level="error", where=where, message=f"{row.model} on {row.device or row.digest}: {message}"
+            )
 
 
 def _faults(row: Evidence, knowledge: Knowledge) -> Iterator[str]:

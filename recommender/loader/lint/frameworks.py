@@ -16,7 +16,10 @@ def check(knowledge: Knowledge) -> Iterator[Finding]:
     own = knowledge.listed("frameworks")
     seen: set[str] = set()
     for framework in knowledge.catalog.frameworks.values():
-        for message in (*_framework(framework, own), *(f"operating system `{name}`" for name in framework.os if name not in systems)):
+        for message in (
+            *_framework(framework, own),
+            *(f"operating system `{name}`" for name in framework.os if name not in systems),
+        ):
             yield report.error("frameworks", framework.key, message)
         for statement in framework.support:
             if statement.id in seen:
@@ -25,7 +28,9 @@ def check(knowledge: Knowledge) -> Iterator[Finding]:
             for message in _statement(statement, framework, knowledge):
                 yield report.error("support", statement.id, message)
             if statement.portability not in portability:
-                yield report.error("support", statement.id, f"portability `{statement.portability}` is none of {', '.join(portability)}")
+                yield report.error(
+                    "support", statement.id, f"portability `{statement.portability}` is none of {', '.join(portability)}"
+                )
     yield from _preparers(knowledge, report)
     for row in knowledge.catalog.portability:
         if row.value not in portability:

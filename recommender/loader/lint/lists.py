@@ -47,7 +47,13 @@ def _named(knowledge: Knowledge) -> Iterator[tuple[str, str, str, str, Container
         for task in framework.launch:
             yield "frameworks", framework.key, "launch task", task, (*framework.tasks, "*")
         for statement in framework.support:
-            yield "support", statement.id, "execution provider", statement.execution_provider, knowledge.listed("execution_providers")
+            yield (
+                "support",
+                statement.id,
+                "execution provider",
+                statement.execution_provider,
+                knowledge.listed("execution_providers"),
+            )
             yield "support", statement.id, "format", statement.format, FORMATS
     for preparer in catalog.preparers.values():
         yield "preparers", preparer.key, "preparer", preparer.key, preparers
@@ -55,7 +61,13 @@ def _named(knowledge: Knowledge) -> Iterator[tuple[str, str, str, str, Container
         yield "preparers", preparer.key, "place", preparer.where, WHERE
     for row in catalog.portability:
         yield "portability", row.format, "format", row.format, FORMATS
-        yield "portability", row.format, "execution provider", row.execution_provider, (*knowledge.listed("execution_providers"), "*")
+        yield (
+            "portability",
+            row.format,
+            "execution provider",
+            row.execution_provider,
+            (*knowledge.listed("execution_providers"), "*"),
+        )
     for quality in catalog.quality:
         yield "quality", quality.id, "basis", quality.basis, BASES
     yield from _of_workloads(knowledge)

@@ -9,8 +9,21 @@ from recommender.loader.lint.finding import Finding, Knowledge, Reporter
 
 TOLERANCE = 0.02
 _POSITIVE = (
-    "n_params", "n_active_params", "n_embedding_params", "n_layers", "hidden_size", "n_heads", "n_kv_heads", "head_dim", "ffn_size",
-    "vocab_size", "context_length", "macs", "activations", "n_operators", "decoder_params",
+    "n_params",
+    "n_active_params",
+    "n_embedding_params",
+    "n_layers",
+    "hidden_size",
+    "n_heads",
+    "n_kv_heads",
+    "head_dim",
+    "ffn_size",
+    "vocab_size",
+    "context_length",
+    "macs",
+    "activations",
+    "n_operators",
+    "decoder_params",
 )
 
 
@@ -46,7 +59,11 @@ def _faults(model: ModelSpec) -> Iterator[str]:
     if model.n_experts and model.n_experts_used and model.n_experts_used > model.n_experts:
         yield "more experts used than there are"
     expected_counts = parameter_counts(model)
-    if expected_counts and model.n_params and all(abs(count - model.n_params) > TOLERANCE * model.n_params for count in expected_counts):
+    if (
+        expected_counts
+        and model.n_params
+        and all(abs(count - model.n_params) > TOLERANCE * model.n_params for count in expected_counts)
+    ):
         yield f"n_params is {model.n_params}, the dimensions give {' or '.join(f'{count:.4g}' for count in expected_counts)}"
 
 
@@ -56,8 +73,12 @@ def parameter_counts(model: ModelSpec) -> tuple[float, ...]:
     Not plain: experts, latent attention, layers without attention, layers that differ, several modalities.
     """
     is_plain = (
-        model.task == "text-generation" and model.structure == "transformer" and not model.n_experts
-        and model.attention.kind in ("full", "sliding") and model.attention.n_kv_layers is None and model.attention.global_head_dim is None
+        model.task == "text-generation"
+        and model.structure == "transformer"
+        and not model.n_experts
+        and model.attention.kind in ("full", "sliding")
+        and model.attention.n_kv_layers is None
+        and model.attention.global_head_dim is None
     )
     sizes = (model.n_layers, model.hidden_size, model.n_heads, model.ffn_size, model.vocab_size)
     if not is_plain or not all(sizes) or model.tied_embeddings is None:
@@ -66,4 +87,6 @@ def parameter_counts(model: ModelSpec) -> tuple[float, ...]:
     head_dim = model.head_dim or model.hidden_size // model.n_heads
     attention = 2 * model.hidden_size * head_dim * (model.n_heads + (model.n_kv_heads or model.n_heads))
     tables = model.vocab_size * model.hidden_size * (1 if model.tied_embeddings else 2)
-    return tuple(float(tables + model.n_layers * (attention + matrices * model.hidden_size * model.ffn_size)) for matrices in (3, 2))
+    return tuple(
+        float(tables + model.n_layers * (attention + matrices * model.hidden_size * model.ffn_size)) for matrices in (3, 2)
+    )

@@ -14,8 +14,19 @@ CHAPTER = "chapter:"
 OLD_MONTHS = 24
 # sections whose rows carry `sources`; every one needs at least one
 _WITH_SOURCES = (
-    "models", "schemes", "frameworks", "workloads", "efficiencies", "overheads", "rates", "quality", "budgets", "portability",
-    "preparers", "claims", "ranking",
+    "models",
+    "schemes",
+    "frameworks",
+    "workloads",
+    "efficiencies",
+    "overheads",
+    "rates",
+    "quality",
+    "budgets",
+    "portability",
+    "preparers",
+    "claims",
+    "ranking",
 )
 
 

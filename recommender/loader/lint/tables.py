@@ -15,6 +15,7 @@ from recommender.loader.lint.finding import Finding, Knowledge, Reporter
 
 STATUSES = ("active", "retired")
 VERDICTS = ("ineligible",)
+PLACED = ("frameworks", "schemes", "units")
 _ID = re.compile(r"^[A-Z]{3}\d{3}$")
 
 
@@ -71,8 +72,11 @@ def _effect(rule: Rule, knowledge: Knowledge) -> Iterator[str]:
     if not rule.then:
         yield "has no effect"
     known: dict[str, Any] = {
-        "frameworks": catalog.frameworks, "for_frameworks": catalog.frameworks, "schemes": catalog.schemes,
-        "execution_providers": knowledge.listed("execution_providers"), "units": DEVICE_KINDS,
+        "frameworks": catalog.frameworks,
+        "for_frameworks": catalog.frameworks,
+        "schemes": catalog.schemes,
+        "execution_providers": knowledge.listed("execution_providers"),
+        "units": DEVICE_KINDS,
     }
     for name, valid in known.items():
         for value in rule.then.get(name, ()):
@@ -141,5 +145,9 @@ def _touch(left: Any, right: Any) -> bool:
     """`below x` against `at_least x`, and `at_most x` against `above x`: the ranges meet in a point that one leaves out."""
     if not isinstance(left, Mapping) or not isinstance(right, Mapping):
         return False
-    bounds = ((left.get("below"), right.get("at_least")), (left.get("below"), right.get("above")), (left.get("at_most"), right.get("above")))
+    bounds = (
+        (left.get("below"), right.get("at_least")),
+        (left.get("below"), right.get("above")),
+        (left.get("at_most"), right.get("above")),
+    )
     return any(high is not None and high == low for high, low in bounds)

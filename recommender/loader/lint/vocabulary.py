@@ -39,10 +39,18 @@ def _values(knowledge: Knowledge) -> dict[str, Collection[Any]]:
     catalog = knowledge.catalog
     found: dict[str, Collection[Any]] = {
         "device.family": [family for families in catalog.vocabulary.get("families", {}).values() for family in families],
-        "device.key": catalog.devices, "device.precisions": knowledge.listed("precisions"), "framework.key": catalog.frameworks,
-        "candidate.framework": catalog.frameworks, "candidate.execution_provider": knowledge.listed("execution_providers"),
-        "candidate.format": FORMATS, "candidate.scheme": catalog.schemes, "quantization.key": catalog.schemes, "model.format": FORMATS,
-        "model.scheme": catalog.schemes, "model.task": TASKS, "workload.key": catalog.workloads,
+        "device.key": catalog.devices,
+        "device.precisions": knowledge.listed("precisions"),
+        "framework.key": catalog.frameworks,
+        "candidate.framework": catalog.frameworks,
+        "candidate.execution_provider": knowledge.listed("execution_providers"),
+        "candidate.format": FORMATS,
+        "candidate.scheme": catalog.schemes,
+        "quantization.key": catalog.schemes,
+        "model.format": FORMATS,
+        "model.scheme": catalog.schemes,
+        "model.task": TASKS,
+        "workload.key": catalog.workloads,
     }
     for name, row in catalog.vocabulary.get("attribute", {}).items():
         if "values" in row:

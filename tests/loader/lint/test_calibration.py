@@ -60,8 +60,11 @@ def test_fault_of_a_budget_is_found(tmp_path: Path, old: str, new: str, words: s
 @pytest.mark.parametrize(
     ("when", "expected"),
     [
-        ({}, True), ({"device.kind": {"in": ["cpu", "gpu", "npu", "accelerator"]}}, True),
-        ({"device.kind": {"in": ["cpu", "gpu"]}}, False), ({"device.kind": "cpu"}, False), ({"host.os": {"in": ["linux"]}}, False),
+        ({}, True),
+        ({"device.kind": {"in": ["cpu", "gpu", "npu", "accelerator"]}}, True),
+        ({"device.kind": {"in": ["cpu", "gpu"]}}, False),
+        ({"device.kind": "cpu"}, False),
+        ({"host.os": {"in": ["linux"]}}, False),
     ],
 )
 def test_always_holds(when: dict[str, object], expected: bool) -> None:

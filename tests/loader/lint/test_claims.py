@@ -10,13 +10,16 @@ from tests.loader.lint.world import CLAIM, findings, said
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("CLM001", "CLAIM1", "an id is CLM"), ('"Twice as fast."', '""', "says nothing"),
+        ("CLM001", "CLAIM1", "an id is CLM"),
+        ('"Twice as fast."', '""', "says nothing"),
         ('framework = "onnxruntime"', 'framework = "ort"', "about framework `ort`"),
         ('framework = "onnxruntime"', 'framework = ["onnxruntime", "ort"]', "about framework `ort`"),
         ('framework = "onnxruntime"', 'mood = "good"', "about `mood`"),
         ('framework = "onnxruntime"', 'n_params = "many"', "about n_params `many`"),
-        ('"throughput"', '"joy"', "unknown metric `joy`"), ('"ratio"', '"s"', "the unit of throughput is 1/s"),
-        (', against = "int4-weights-g64"', "", "says against what"), ("low = 2\nhigh = 3\n", "", "no figure"),
+        ('"throughput"', '"joy"', "unknown metric `joy`"),
+        ('"ratio"', '"s"', "the unit of throughput is 1/s"),
+        (', against = "int4-weights-g64"', "", "says against what"),
+        ("low = 2\nhigh = 3\n", "", "no figure"),
         ("low = 2", "low = 4", "4 <= 3 does not hold"),
     ],
 )

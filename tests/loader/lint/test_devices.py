@@ -28,7 +28,12 @@ def test_fault_is_found(tmp_path: Path, old: str, new: str, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("match", "is_taken"),
-    [('{ soc = "A-1" }', True), ('{ soc = "a1" }', True), ('{ soc = "A-1", gpu_cores = "4" }', False), ('{ soc = "A-2" }', False)],
+    [
+        ('{ soc = "A-1" }', True),
+        ('{ soc = "a1" }', True),
+        ('{ soc = "A-1", gpu_cores = "4" }', False),
+        ('{ soc = "A-2" }', False),
+    ],
     ids=["same", "same, other spelling", "pins down more", "other"],
 )
 def test_identifiers_lead_to_one_device(tmp_path: Path, match: str, is_taken: bool) -> None:

@@ -30,10 +30,13 @@ def test_real_catalogue_has_no_errors(knowledge: Knowledge, module: object) -> N
 
 def test_findings_name_file_and_line_and_errors_come_first(tmp_path: Path) -> None:
     machine = MACHINE.replace("acme-board", "other-board").replace("ACME Board", "Other").replace("board one", "b2")
-    found = findings(tmp_path, {
-        "machines/b.toml": "\n" + machine.replace('"acme.a1.cpu"', '"acme.a9.cpu"'),
-        "sources/old.toml": '[[source]]\nid = "old"\ntitle = "t"\nurl = "u"\nkind = "derived"\nretrieved = "2020-01-01"\n',
-    })
+    found = findings(
+        tmp_path,
+        {
+            "machines/b.toml": "\n" + machine.replace('"acme.a1.cpu"', '"acme.a9.cpu"'),
+            "sources/old.toml": '[[source]]\nid = "old"\ntitle = "t"\nurl = "u"\nkind = "derived"\nretrieved = "2020-01-01"\n',
+        },
+    )
     assert [finding.level for finding in found] == ["error", "warning", "warning"]
     assert found[0].where == f"{tmp_path}/overlay/machines/b.toml:2"
     assert "acme.a9.cpu" in found[0].message

@@ -14,7 +14,11 @@ from tests.loader.lint.world import FRAMEWORK, MODEL, PORTABILITY, PREPARER, SCH
         ("models/a.toml", MODEL.replace('"transformer"', '"mamba"'), "structure `mamba`"),
         ("quantization/a.toml", SCHEME.replace('["onnx"]', '["onnx", "zip"]'), "format `zip`"),
         ("frameworks/a.toml", FRAMEWORK.replace('"onnxruntime"', '"ort"') + SUPPORT, "framework `ort`"),
-        ("frameworks/a.toml", FRAMEWORK + SUPPORT.replace('execution_provider = "cpu"', 'execution_provider = "tpu"'), "execution provider `tpu`"),
+        (
+            "frameworks/a.toml",
+            FRAMEWORK + SUPPORT.replace('execution_provider = "cpu"', 'execution_provider = "tpu"'),
+            "execution provider `tpu`",
+        ),
         ("frameworks/a.toml", FRAMEWORK + SUPPORT.replace('format = "onnx"', 'format = "zip"'), "format `zip`"),
         ("frameworks/a.toml", FRAMEWORK.replace("text-generation = ", "embedding = ") + SUPPORT, "launch task `embedding`"),
         ("preparers.toml", PREPARER.replace('"olive"', '"magic"'), "preparer `magic`"),
@@ -33,8 +37,18 @@ def test_name_outside_its_list_is_found(tmp_path: Path, name: str, text: str, wo
 @pytest.mark.parametrize(
     ("key", "is_well_spelled"),
     [
-        ("Q4_K_M", True), ("IQ2_XXS", True), ("MXFP4", True), ("w8a16", True), ("int4-weights-g64-r0.8", True), ("int8-static-a16", True), ("fp16", True),
-        ("q4_k_m", False), ("Q4KM", False), ("4bit", False), ("int4_g64", False), ("W8A8", False),
+        ("Q4_K_M", True),
+        ("IQ2_XXS", True),
+        ("MXFP4", True),
+        ("w8a16", True),
+        ("int4-weights-g64-r0.8", True),
+        ("int8-static-a16", True),
+        ("fp16", True),
+        ("q4_k_m", False),
+        ("Q4KM", False),
+        ("4bit", False),
+        ("int4_g64", False),
+        ("W8A8", False),
     ],
 )
 def test_spelling_of_schemes(tmp_path: Path, key: str, is_well_spelled: bool) -> None:

@@ -28,7 +28,8 @@ def test_fault_is_found(tmp_path: Path, old: str, new: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "alias", "is_taken"), [("other", "Board-One", True), ("acme board", "x", True), ("other", "acme_board", True), ("other", "board two", False)]
+    ("key", "alias", "is_taken"),
+    [("other", "Board-One", True), ("acme board", "x", True), ("other", "acme_board", True), ("other", "board two", False)],
 )
 def test_names_lead_to_one_machine(tmp_path: Path, key: str, alias: str, is_taken: bool) -> None:
     other = MACHINE.replace("acme-board", key).replace("ACME Board", "Other board").replace("board one", alias)

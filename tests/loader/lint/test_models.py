@@ -32,7 +32,9 @@ def test_fault_is_found(tmp_path: Path, old: str, new: str, words: str) -> None:
     ids=["experts", "latent attention", "hybrid"],
 )
 def test_dimensions_are_not_held_against_layers_that_are_not_plain(tmp_path: Path, extra: str) -> None:
-    assert said(findings(tmp_path, world={"models/a.toml": MODEL.replace("1_000_000", "9_000_000") + extra + "\n"}), "models") == []
+    assert (
+        said(findings(tmp_path, world={"models/a.toml": MODEL.replace("1_000_000", "9_000_000") + extra + "\n"}), "models") == []
+    )
 
 
 def test_factorised_embedding_of_an_encoder_is_no_fault(tmp_path: Path) -> None:

@@ -17,7 +17,11 @@ from tests.loader.lint.world import CPU, FRAMEWORK, MACHINE, MODEL, RULE, SOURCE
         ("devices/a.toml", CPU.replace('unit = "GB/s", source = "s"', 'unit = "GB/s"'), "acme.a1.cpu: cites no source"),
         ("rules/a.toml", TABLE + RULE.replace("S6.tree", "S6.bush"), "PLT001: `chapter:S6.bush` is no part of the chapter"),
         ("frameworks/a.toml", FRAMEWORK + SUPPORT.replace('sources = ["s"]', 'sources = ["x"]'), "SUP-ORT: source `x`"),
-        ("evidence/a.csv", "metric,value,model,framework,scheme,source,device\nlatency,1,tiny,onnxruntime,int4-weights-g64,x,acme.a1.cpu\n", "source `x`"),
+        (
+            "evidence/a.csv",
+            "metric,value,model,framework,scheme,source,device\nlatency,1,tiny,onnxruntime,int4-weights-g64,x,acme.a1.cpu\n",
+            "source `x`",
+        ),
         ("sources/s.toml", SOURCE.replace("2026-11-01", "November"), "`retrieved` is not a date"),
         ("sources/s.toml", SOURCE.replace("2026-11-01", "2027-01-01"), "in the future"),
         ("sources/s.toml", SOURCE.replace("vendor-specification", "hearsay"), "kind `hearsay`"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from recommender.decide.matchers import MATCHERS
-from tests.loader.lint.world import FRAMEWORK, SUPPORT, TABLE, VOCABULARY, RULE, findings, said
+from tests.loader.lint.world import FRAMEWORK, RULE, SUPPORT, TABLE, VOCABULARY, findings, said
 
 
 def of_condition(tmp_path: Path, condition: str) -> list[str]:
@@ -43,9 +43,13 @@ def test_fault_in_a_condition_is_found(tmp_path: Path, condition: str, words: st
 @pytest.mark.parametrize(
     "condition",
     [
-        '"device.features" = { has_any = ["avx2", "neon"] }', '"host.memory_total" = { at_least = "8GiB", below = "16GiB" }',
-        '"device.family" = { not_in = ["arm-cpu"] }', '"host.os_version" = { version = ">=13" }', '"model.family" = { matches = "llama*" }',
-        '"device.driver_version" = { is_unknown = true }', '"wish.is_mobile" = true',
+        '"device.features" = { has_any = ["avx2", "neon"] }',
+        '"host.memory_total" = { at_least = "8GiB", below = "16GiB" }',
+        '"device.family" = { not_in = ["arm-cpu"] }',
+        '"host.os_version" = { version = ">=13" }',
+        '"model.family" = { matches = "llama*" }',
+        '"device.driver_version" = { is_unknown = true }',
+        '"wish.is_mobile" = true',
     ],
 )
 def test_sound_condition_passes(tmp_path: Path, condition: str) -> None:
@@ -59,10 +63,15 @@ def test_support_statements_are_read_too(tmp_path: Path) -> None:
 
 def test_matchers_are_those_of_the_engine(tmp_path: Path) -> None:
     text = VOCABULARY.replace('"has_any", ', "").replace('names = ["in"', 'names = ["into", "in"')
-    assert said(findings(tmp_path, world={"vocabulary.toml": text}), "vocabulary") == ["matchers: not those of the engine: has_any, into"]
+    assert said(findings(tmp_path, world={"vocabulary.toml": text}), "vocabulary") == [
+        "matchers: not those of the engine: has_any, into"
+    ]
     assert "has_any" in MATCHERS
 
 
 def test_attribute_needs_type_and_meaning(tmp_path: Path) -> None:
-    found = findings(tmp_path, {"vocabulary.toml": '[attribute."host.x"]\ntype = "colour"\nmeaning = "m"\n[attribute."host.y"]\ntype = "text"\n'})
+    found = findings(
+        tmp_path,
+        {"vocabulary.toml": '[attribute."host.x"]\ntype = "colour"\nmeaning = "m"\n[attribute."host.y"]\ntype = "text"\n'},
+    )
     assert [message.partition(":")[0] for message in said(found, "vocabulary")] == ["host.x", "host.y"]

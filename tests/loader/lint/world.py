@@ -154,16 +154,32 @@ def efficiency(id: str, phase: str, resource: str, when: str = "{}", share: str 
 
 CALIBRATION = "\n".join(
     efficiency(f"EFF00{number}", phase, resource)
-    for number, (phase, resource) in enumerate((p, r) for p in ("prefill", "decode", "inference") for r in ("compute", "memory-bandwidth"))
+    for number, (phase, resource) in enumerate(
+        (p, r) for p in ("prefill", "decode", "inference") for r in ("compute", "memory-bandwidth")
+    )
 )
-VOCABULARY = (files.built_in_root() / "vocabulary.toml").read_text("utf-8").replace(
-    'models = ["llama-3.2-3b", "mobilenet-v2", "whisper-base", "all-minilm-l6-v2", "tabular-gbdt"]', 'models = ["tiny"]'
+VOCABULARY = (
+    (files.built_in_root() / "vocabulary.toml")
+    .read_text("utf-8")
+    .replace('models = ["llama-3.2-3b", "mobilenet-v2", "whisper-base", "all-minilm-l6-v2", "tabular-gbdt"]', 'models = ["tiny"]')
 )
 WORLD: Mapping[str, str] = {
-    "vocabulary.toml": VOCABULARY, "sources/s.toml": SOURCE, "devices/a.toml": CPU, "machines/a.toml": MACHINE, "models/a.toml": MODEL,
-    "quantization/a.toml": SCHEME, "frameworks/a.toml": FRAMEWORK + SUPPORT, "workloads/a.toml": WORKLOAD, "rules/a.toml": TABLE + RULE,
-    "rules/ranking.toml": CRITERION, "preparers.toml": PREPARER, "portability.toml": PORTABILITY, "budgets/a.toml": BUDGET,
-    "claims/a.toml": CLAIM, "evidence/a.csv": EVIDENCE, "calibration/a.toml": CALIBRATION,
+    "vocabulary.toml": VOCABULARY,
+    "sources/s.toml": SOURCE,
+    "devices/a.toml": CPU,
+    "machines/a.toml": MACHINE,
+    "models/a.toml": MODEL,
+    "quantization/a.toml": SCHEME,
+    "frameworks/a.toml": FRAMEWORK + SUPPORT,
+    "workloads/a.toml": WORKLOAD,
+    "rules/a.toml": TABLE + RULE,
+    "rules/ranking.toml": CRITERION,
+    "preparers.toml": PREPARER,
+    "portability.toml": PORTABILITY,
+    "budgets/a.toml": BUDGET,
+    "claims/a.toml": CLAIM,
+    "evidence/a.csv": EVIDENCE,
+    "calibration/a.toml": CALIBRATION,
 }
 
 
