@@ -63,10 +63,10 @@ def observe_this_machine(say: Say, *, refresh: bool = False, with_microbenchmark
     fingerprint, warnings = observe_live(refresh=refresh)
     for warning in warnings:
         say(f"warning: {warning}")
-    if not with_microbenchmark or (fingerprint.microbenchmark and not refresh):
-        return fingerprint
-    from recommender.intake.microbenchmark import microbenchmark
+    from recommender.intake.microbenchmark import is_due, microbenchmark
 
+    if not with_microbenchmark or not (refresh or is_due(fingerprint.digest)):
+        return fingerprint
     say("measuring memory bandwidth and arithmetic rate once, at most 3 s ...")
     found = microbenchmark(fingerprint.digest, again=refresh)
     if "why" in found:

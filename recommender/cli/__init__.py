@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from recommender import __version__
 from recommender.domain.errors import RecommenderError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # name -> (module, attribute, one-line help); `advise` is the default and needs no name.
 COMMANDS = {
@@ -42,9 +45,16 @@ class Commands(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own = {"--help", "-h", "--version"}
-        if not args or (args[0].startswith("-") and args[0] not in own):
+        is_completing = ctx.resilient_parsing and not args
+        if not is_completing and (not args or (args[0].startswith("-") and args[0] not in own)):
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands, and the options of the default one."""
+        found = super().shell_complete(ctx, incomplete)
+        default = self.get_command(ctx, DEFAULT)
+        return found + default.shell_complete(ctx, incomplete) if default and incomplete.startswith("-") else found
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS:
@@ -111,4 +121,9 @@ def say(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """One document on standard output, sorted keys, the same bytes for the same value (no indentation: it would cost a tenth of the run)."""
-    click.echo(json.dumps(value, sort_keys=True, ensure_ascii=False))
+    click.echo(printable(json.dumps(value, sort_keys=True, ensure_ascii=False)))
+
+
+def printable(text: str) -> str:
+    """Text that can be encoded: a file name that is not UTF-8 shows its odd bytes as escapes (which JSON reads back)."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

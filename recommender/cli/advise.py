@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from recommender.cli import print_json, say
+from recommender.cli import print_json, printable, say
 from recommender.domain.errors import UsageError
 from recommender.domain.quantity import parse_quantity
 from recommender.domain.recommendation import EXIT_CODES, Wishes
@@ -177,10 +177,10 @@ def _print(answer: dict[str, Any], form: str, limit: int, output: str | None) ->
 
         text = render(answer, limit)
     if output is None:
-        return click.echo(text)
+        return click.echo(printable(text))
     from pathlib import Path
 
     try:
-        Path(output).write_text(text + "\n", "utf-8")
+        Path(output).write_text(printable(text) + "\n", "utf-8")
     except OSError as error:
         raise UsageError(f"--output `{output}`: {error.strerror}") from None

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from recommender.cli import print_json, say
-from recommender.cli.overlays import json_option
+from recommender.cli.options import json_option, needs_command
 
 # only files of these names are ours; whatever else lies in the folder stays
 _OURS = {
@@ -18,9 +18,11 @@ _OURS = {
 }
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def cache() -> None:
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.pass_context
+def cache(ctx: click.Context) -> None:
     """List or drop what is cached and stored."""
+    needs_command(ctx)
 
 
 @cache.command("list")

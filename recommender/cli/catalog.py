@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from recommender.cli import print_json, say
-from recommender.cli.overlays import all_overlays, catalog_option, json_option, nearest
+from recommender.cli.options import all_overlays, catalog_option, json_option, nearest, needs_command
 from recommender.domain.errors import UsageError
 
 KINDS = ("devices", "machines", "models", "schemes", "frameworks", "workloads")
@@ -17,9 +17,11 @@ ROWS = ("efficiencies", "overheads", "rates", "quality", "budgets", "ranking")
 FOUND_ERRORS = 2
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def catalog() -> None:
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.pass_context
+def catalog(ctx: click.Context) -> None:
     """List and check the knowledge: devices, machines, models, schemes, frameworks, workloads."""
+    needs_command(ctx)
 
 
 @catalog.command("list")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from recommender.cli import print_json
-from recommender.cli.overlays import json_option
+from recommender.cli.options import json_option
 from recommender.domain.errors import UsageError
 
 SHELLS = {

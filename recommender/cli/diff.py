@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from recommender.cli import print_json
+from recommender.cli import print_json, stored
 from recommender.cli.render import wording
 from recommender.domain.errors import UsageError
 
@@ -18,9 +18,7 @@ from recommender.domain.errors import UsageError
 @click.option("--json", "as_json", is_flag=True)
 def diff(old: str, new: str, as_json: bool) -> int:
     """Two answers (stored ids or document files): what differs in the result, and which facts, rows and numbers differ behind it."""
-    from recommender.store.recent import recall
-
-    before, after = recall(old), recall(new)
+    before, after = stored.answer(old), stored.answer(new)
     if ("answers" in before) != ("answers" in after):
         raise UsageError(f"`{old}` and `{new}` are not of the same kind: one answers for a model, the other for one of each class")
     pairs = _pairs(before, after)

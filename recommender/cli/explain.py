@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from recommender.cli import print_json
+from recommender.cli import print_json, stored
 from recommender.cli.render import wording
 from recommender.domain.errors import UsageError
 
@@ -27,9 +27,7 @@ def explain(what: str | None, why: str | None, why_not: str | None, compare: tup
         from recommender.cli.rules import rule_page
 
         return rule_page(what, as_json)
-    from recommender.store.recent import recall
-
-    document = recall(what)
+    document = stored.answer(what)
     answers = document.get("answers", [document])
     if why:
         found = _per_answer(answers, lambda answer: _why(answer, why), why)

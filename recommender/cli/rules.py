@@ -7,13 +7,15 @@ from typing import Any
 import click
 
 from recommender.cli import print_json, say
-from recommender.cli.overlays import all_overlays, catalog_option, json_option, nearest
+from recommender.cli.options import all_overlays, catalog_option, json_option, nearest, needs_command
 from recommender.domain.errors import UsageError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def rules() -> None:
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.pass_context
+def rules(ctx: click.Context) -> None:
     """List the rules, show one: conditions, effect, reason, sources."""
+    needs_command(ctx)
 
 
 @rules.command("list")

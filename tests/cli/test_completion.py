@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from click.shell_completion import ShellComplete
 
+from recommender.cli import cli
 from tests.cli.conftest import Run
 
 
@@ -17,3 +19,28 @@ def test_unknown_shell_is_refused(run: Run) -> None:
     found = run("completion", "dos")
     assert found.code == 2
     assert "`dos`" in found.err and "hint: recommend completion bash" in found.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "incomplete", "offered"),
+    [
+        ([], "ca", {"catalog", "cache"}),
+        ([], "--mo", {"--model", "--mobile"}),
+        ([], "--vers", {"--version"}),
+        (["catalog"], "l", {"list", "lint"}),
+        (["--target", "x"], "--work", {"--workload"}),
+        (["rules", "show"], "--j", {"--json"}),
+    ],
+    ids=["command", "option of the default", "own option", "sub-command", "after an option", "option of a sub-command"],
+)
+def test_completions(typed: list[str], incomplete: str, offered: set[str]) -> None:
+    found = ShellComplete(cli, {}, "recommend", "_RECOMMEND_COMPLETE").get_completions(typed, incomplete)
+    assert {item.value for item in found} == offered
+
+
+@pytest.mark.parametrize("group", ["catalog", "rules", "cache"])
+def test_group_without_a_word_names_the_words(run: Run, group: str) -> None:
+    found = run(group)
+    assert found.code == 2
+    assert f"`recommend {group}` needs one of l" in found.err
+    assert f"hint: recommend {group} --help" in found.err

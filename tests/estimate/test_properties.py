@@ -25,7 +25,7 @@ from recommender.estimate.footprint import components, total
 from recommender.intake.identify import target_of_machine
 from tests.invented import GIB, scheme, target, workload
 
-FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 MANY = settings(max_examples=80, deadline=None)
 
 

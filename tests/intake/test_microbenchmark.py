@@ -41,6 +41,26 @@ def test_it_runs_once_for_a_digest(monkeypatch):
     assert len(calls) == 2
 
 
+def test_a_disturbed_run_is_repeated_and_the_better_rates_are_kept(monkeypatch):
+    runs = iter([(5.0, 0.5), (4.0, 0.6), (9.0, 0.95), (1.0, 1.0)])
+
+    def run():
+        rate, share = next(runs)
+        return {"memory_bandwidth": rate, "processor_share": share}
+
+    monkeypatch.setattr(module, "run_microbenchmark", run)
+    assert [microbenchmark("d")["memory_bandwidth"] for _ in range(5)] == [5.0, 5.0, 9.0, 9.0, 9.0]
+    assert microbenchmark("d", again=True) == {"memory_bandwidth": 9.0, "processor_share": 1.0}
+
+
+def test_a_machine_that_is_never_quiet_is_not_measured_for_ever(monkeypatch):
+    calls = []
+    monkeypatch.setattr(module, "run_microbenchmark", lambda: calls.append(1) or {"fp32_ops": 1.0, "processor_share": 0.1})
+    for _ in range(10):
+        microbenchmark("d")
+    assert len(calls) == module.TRIES
+
+
 def test_a_failure_is_told_and_not_kept(monkeypatch):
     monkeypatch.setattr(module, "run_microbenchmark", lambda: {"why": "busy"})
     assert microbenchmark("d") == {"why": "busy"}
