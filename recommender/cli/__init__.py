@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,14 @@ class Commands(click.Group):
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """A reader that has gone (`recommend ... | head -1`) is no failure."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered must not fail at exit
+            sys.exit(0)
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Commands, and the options of the default one."""
         found = super().shell_complete(ctx, incomplete)
@@ -94,9 +103,6 @@ def main(args: list[str] | None = None) -> None:
         _fail(words, "usage", error.format_message(), (), 2)
     except (click.Abort, KeyboardInterrupt):
         _fail(words, "interrupted", "interrupted", (), 130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
 
 
 def _fail(words: list[str], code: str, message: str, hints: tuple[str, ...], exit_code: int) -> None:

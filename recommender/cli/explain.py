@@ -96,14 +96,15 @@ def _why(answer: dict[str, Any], words: str) -> dict[str, Any]:
 
 
 def _steps_of(answer: dict[str, Any], row: dict[str, Any]) -> list[dict[str, Any]]:
-    """Steps about the candidate, and those about its device that concern its framework or scheme."""
+    """Steps about the candidate, and those about its device that concern its framework, scheme or unit."""
     found = []
     for step in answer["trace"]["steps"]:
         subjects = step.get("subjects") or [step["subject"]]
         if step["outcome"] != "fired":
             continue
         effect = step["effect"]
-        concerns = row["framework"] in effect.get("frameworks", ()) or (row["scheme"] in effect.get("schemes", ()) and row["framework"] in effect.get("for_frameworks", (row["framework"],)))
+        is_placed = row["scheme"] in effect.get("schemes", ()) or row.get("device_kind") in effect.get("units", ())
+        concerns = row["framework"] in effect.get("frameworks", ()) or (is_placed and row["framework"] in effect.get("for_frameworks", (row["framework"],)))
         if row["id"] in subjects or (row["device"] in subjects and concerns):
             found.append(step)
     return found

@@ -37,6 +37,4 @@ def needs_command(ctx: click.Context) -> None:
     """A group without a word behind it. Raises UsageError with the words that may follow."""
     if ctx.invoked_subcommand is None and isinstance(ctx.command, click.Group):
         names = ctx.command.list_commands(ctx)
-        raise UsageError(
-            f"`{ctx.command_path}` needs one of {', '.join(names)}", hints=(f"{ctx.command_path} --help",)
-        )
+        raise UsageError(f"`{ctx.command_path}` needs one of {', '.join(names)}", hints=(f"{ctx.command_path} --help",))

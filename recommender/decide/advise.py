@@ -47,7 +47,7 @@ def advise(request: Request, target: Target, catalog: Catalog, evidence: tuple[E
     weighed = [_weigh(proposal, request, target, catalog, relevant) for proposal in proposals]
     eligible, rejected, undetermined = _sort_out(weighed)
     contenders = [_contender(item, advice.get(item.proposal.device.id, [])) for item in eligible]
-    sentences = {step.rule: step.because for steps in advice.values() for step in steps}
+    sentences = {step.rule: step.because for steps in advice.values() for step in steps if step.outcome == "fired"}
     choices = _choices(contenders, {item.candidate.id: item for item in eligible}, sentences, request, target, catalog)
     word, why = verdict(choices, undetermined, request)
     if word == "INFEASIBLE":

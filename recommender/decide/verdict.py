@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recommender.decide.levels import known
 from recommender.domain.catalog import Catalog
 from recommender.domain.recommendation import Choice, Dismissal, Request
 from recommender.domain.target import Target
@@ -20,6 +21,8 @@ def verdict(choices: tuple[Choice, ...], undetermined: tuple[Dismissal, ...], re
         return "INFEASIBLE", "no candidate meets what was asked (--need)"
     if request.workload.needs and first.criteria[0].key >= 2.0:
         return "INCONCLUSIVE", "whether what was asked (--need) is met is not known for any candidate; a measurement would settle it"
+    if request.workload.floor and not known(request.workload.floor, first.estimates):
+        return "INCONCLUSIVE", "nothing that is known to be fast enough is left; the speed of what could work is not known, and a measurement would settle it"
     if first.candidate.is_as_is:
         return "KEEP-BASELINE", "the file you have is the best choice here; nothing is to be converted"
     tied = [choice for choice in choices[1:] if _ties(first, choice, request)]

@@ -20,7 +20,10 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 DOCUMENTS = ("recommendation", "probe")
 _BYTES = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]}
 # table -> fields that are written as text with a unit
-_SIZES: dict[str, dict[str, Any]] = {"machine": {"memory_options": {"type": "array", "items": _BYTES}}, "budget": {"cap": _BYTES, "reserve": _BYTES}}
+_SIZES: dict[str, dict[str, Any]] = {
+    "machine": {"memory_options": {"type": "array", "items": _BYTES}},
+    "budget": {"cap": _BYTES, "reserve": _BYTES},
+}
 _TEXTS = {"type": "array", "items": {"type": "string"}}
 _CONSTRAINTS = {"workload": ("floor", "comfort", "needs")}
 _FILLED = {"support": ("framework",), "rule": ("where",)}  # told by the file itself

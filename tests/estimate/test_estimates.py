@@ -13,7 +13,18 @@ from recommender.domain.quantity import Sourced
 from recommender.domain.recommendation import Request, Wishes
 from recommender.domain.workload import METRICS, Workload
 from recommender.estimate.demand import demand_of
-from tests.invented import catalog, framework, model, network, scheme, statement, target, vision_workload, with_frameworks, workload
+from tests.invented import (
+    catalog,
+    framework,
+    model,
+    network,
+    scheme,
+    statement,
+    target,
+    vision_workload,
+    with_frameworks,
+    workload,
+)
 
 
 def estimates(of: ModelSpec | None = None, work: Workload | None = None, found: Catalog | None = None, box: Any = None) -> dict[str, Estimate]:

@@ -136,20 +136,14 @@ def _check(candidate: str, name: str, found: Estimate) -> None:
 
 @FEW
 @given(st.data())
-def test_no_computed_decode_rate_beats_the_bandwidth_by_more_than_the_measured_share(
-    catalog: Catalog, cases: list[tuple[ModelSpec, Target, Workload]], data: st.DataObject
-) -> None:
+def test_no_computed_decode_rate_beats_the_bandwidth(catalog: Catalog, cases: list[tuple[ModelSpec, Target, Workload]], data: st.DataObject) -> None:
     case = data.draw(st.sampled_from([case for case in cases if case[0].is_language_model]))
-    shares = {row.id: row.central for row in catalog.efficiencies if row.resource == "memory-bandwidth"}
-    checked = 0
-    for row in rows(asked(case, catalog)):
-        rate = row.estimates.get("decode_rate")
-        if rate is None or rate.central is None or rate.basis != "analytic":
-            continue
-        share = max((shares[name] for name in rate.inputs["efficiency"] if name in shares), default=1.0)
-        assert rate.central <= rate.inputs["memory_bandwidth"] / rate.inputs["bytes_moved"] * max(share, 0.0) * (1 + 1e-9)
-        checked += 1
-    assume(checked)
+    rates = [row.estimates["decode_rate"] for row in rows(asked(case, catalog)) if "decode_rate" in row.estimates]
+    computed = [rate for rate in rates if rate.basis == "analytic" and rate.central is not None]
+    assume(computed)
+    for rate in computed:
+        assert rate.central is not None
+        assert rate.central <= rate.inputs["memory_bandwidth"] / rate.inputs["bytes_moved"] * (1 + 1e-9)
 
 
 @FEW

@@ -98,8 +98,9 @@ def _list(items: Iterable[str]) -> str:
 def _answer(document: Document) -> str:
     choice = document["choices"][0] if document["choices"] else None
     shown = f'<p class="path">{text(wording.path(choice))}</p>' if choice else ""
+    because = _list(text(reason) for reason in sections.reasons_of(choice)) if choice else ""
     numbers = ", ".join(f"{wording.name_of(m)} {wording.short(choice['estimates'].get(m))}" for m in sections.table_metrics(document)) if choice else ""
-    return f'<div class="answer"><p class="verdict">{text(document["verdict"])}</p>{shown}<p>{text(numbers)}</p><p>{text(document["why"])}</p></div>'
+    return f'<div class="answer"><p class="verdict">{text(document["verdict"])}</p>{shown}<p>{text(numbers)}</p><p>{text(document["why"])}</p>{because}</div>'
 
 
 def _choices(document: Document, rows: list[Choice], caption: str) -> str:

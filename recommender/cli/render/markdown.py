@@ -37,6 +37,7 @@ def _answer(document: Document, limit: int, head: str) -> list[str]:
     lines += [f"- Assumed: {escaped(row)}" for row in document["target"]["assumptions"]]
     lines += ["", f"**{escaped(document['verdict'])}** {escaped(document['why'])}"]
     if document["choices"]:
+        lines += _section(below, "Because", [f"- {escaped(reason)}" for reason in sections.reasons_of(document["choices"][0])])
         lines += _section(below, "Choices", _table(document, limit))
         lines += _section(below, "Why this order", [f"- Why {a} before {b}: {escaped(why)}" for a, b, why in sections.reasons_between(document, limit)])
         lines += _section(below, "Settings", [f"- {choice['rank']}: {escaped(sections.settings(choice))}" for choice in document["choices"][:limit]])

@@ -20,7 +20,7 @@ th, td { border-bottom: 1px solid var(--line); padding: .4rem .6rem; text-align:
 td small, th small { display: block; color: var(--soft); font-weight: 400; } tr.decides th, tr.decides td { background: var(--band); font-weight: 650; } .nowrap { white-space: nowrap; }
 pre { background: var(--band); border: 1px solid var(--line); border-radius: .4rem; padding: .7rem .9rem; overflow-x: auto; }
 code { font: .88rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; } li { overflow-wrap: anywhere; margin: .15rem 0; }
-.ids { color: var(--soft); font-size: .9rem; } details { margin: .6rem 0; } summary { cursor: pointer; } figure { margin: .5rem 0; } figcaption { color: var(--soft); font-size: .9rem; }
+.ids { color: var(--soft); font-size: .9rem; } details { margin: .6rem 0; } summary { cursor: pointer; } figure { margin: .5rem 0; overflow-x: auto; } figure > svg { min-width: 34rem; } figcaption { color: var(--soft); font-size: .9rem; }
 svg { width: 100%; height: auto; display: block; } svg text { fill: var(--ink); font-size: 12.5px; } svg .axis { fill: var(--soft); font-size: 13px; }
 svg .rank { font-weight: 700; font-size: 13.5px; } .frame { fill: none; stroke: var(--soft); } .grid { stroke: var(--line); stroke-width: .7; fill: none; }
 .front { fill: none; stroke: var(--front); stroke-width: 1.8; stroke-dasharray: 6 4; } .whisker { fill: none; stroke: var(--first); stroke-width: 1.3; opacity: .75; }

@@ -83,7 +83,7 @@ def described(document: Document, limit: int) -> str:
     objective, second = _metrics(document)
     drawn = _known(document, objective, second)
     first = [choice["id"] for choice in drawn if choice["rank"] <= limit]
-    text = f"{len(drawn)} eligible choices; numbered: {', '.join(first)}. Whiskers are intervals, the line joins what no drawn choice beats in both."
+    text = f"{len(drawn)} eligible choices; numbered: {', '.join(first)}. Whiskers are intervals, the line joins what no drawn choice beats in both. The mark tells the basis of the {wording.name_of(objective)}."
     if second != "quality_drop":
         text += " The loss of quality is not known for enough choices, so peak memory stands in its place."
     missing = len(document["choices"]) - len(drawn)

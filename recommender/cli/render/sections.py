@@ -61,6 +61,11 @@ def reasons_between(document: Document, limit: int) -> list[tuple[int, int, str]
     return [(a["rank"], b["rank"], wording.separation(a, b)) for a, b in zip(shown, shown[1:], strict=False)]
 
 
+def reasons_of(choice: Mapping[str, Any]) -> list[str]:
+    """The sentences of the rows that placed its unit, framework and scheme."""
+    return [f"{because} [{rule}]".strip() for rule, because in choice["reasons"].items()]
+
+
 def dismissed(document: Document, name: str) -> list[tuple[str, list[str]]]:
     """(reason, ids) of `rejected`, or (what was not observed, ids) of `undetermined`."""
     if name == "rejected":

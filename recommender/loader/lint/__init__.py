@@ -52,4 +52,9 @@ def run(layers: tuple[files.Layer, ...], today: str | None = None) -> list[Findi
 def run_checks(knowledge: Knowledge) -> list[Finding]:
     """All findings, errors first, then by place."""
     found = [finding for module in CHECKS for finding in module.check(knowledge)]
-    return sorted(found, key=lambda finding: (LEVELS.index(finding.level), finding.where, finding.message))
+    return sorted(found, key=_order)
+
+
+def _order(finding: Finding) -> tuple[int, str, int, str]:
+    place, _, line = finding.where.rpartition(":")
+    return LEVELS.index(finding.level), place, int(line) if line.isdecimal() else 0, finding.message

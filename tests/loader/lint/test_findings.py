@@ -43,7 +43,9 @@ def test_findings_name_file_and_line_and_errors_come_first(tmp_path: Path) -> No
 
 
 def test_rules_and_statements_are_found_by_their_own_line(knowledge: Knowledge) -> None:
-    assert knowledge.where("rules", "ELG002").rpartition("/")[2] == "eligibility.toml:14"
+    path, _, line = knowledge.where("rules", "ELG002").rpartition(":")
+    lines = Path(path).read_text("utf-8").splitlines()
+    assert lines[int(line) - 1 : int(line) + 1] == ["[[rule]]", 'id = "ELG002"']
     assert knowledge.where("support", "SUP-MLX-METAL").rpartition("/")[2].startswith("mlx.toml:")
     assert knowledge.where("rules", "XXX999") == "rules:XXX999"
 
