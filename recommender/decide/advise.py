@@ -123,8 +123,10 @@ def _options(candidate: Candidate, steps: Iterable[Step], attributes: Attributes
 _BESIDE_BITS = 4.85  # a second model's weights at Q4_K_M's bits per weight; its own scheme is not decided here
 
 
-def _beside_bytes(request: Request) -> float:
-    return sum((model.n_params or 0) * _BESIDE_BITS / 8 for model in request.beside)
+def _beside_bytes(request: Request) -> float | None:
+    """Bytes of the models that run beside it: a file's own size, else by parameters. None when one cannot be told."""
+    sizes = [model.artifact.size if model.artifact else (model.n_params or 0) * _BESIDE_BITS / 8 for model in request.beside]
+    return None if 0 in sizes else float(sum(sizes))
 
 
 def _estimate_attributes(numbers: Numbers, request: Request, attributes: Attributes) -> dict[str, tuple[Any, str]]:
@@ -208,7 +210,8 @@ def _choices(contenders: list[Contender], weighed: Mapping[str, Weighed], senten
 def _choice(number: int, contender: Contender, criteria: tuple[Criterion, ...], item: Weighed, is_pareto: bool, sentences: Mapping[str, str], request: Request, target: Target, catalog: Catalog) -> Choice:
     candidate = contender.candidate
     fired = tables.effective(item.steps)
-    placed = [row for row in (contender.unit_place[1], contender.framework_place[1], contender.scheme_place[1]) if row]
+    unit_row = contender.unit_place[1] if len({device.kind for device in target.fingerprint.devices}) > 1 else ""
+    placed = [row for row in (unit_row, contender.framework_place[1], contender.scheme_place[1]) if row]
     installed = {row.framework for row in target.fingerprint.frameworks}
     return Choice(
         rank=number, candidate=candidate, estimates=contender.estimates, criteria=criteria,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Mapping
 
 from recommender.domain.candidate import Candidate
@@ -30,6 +31,8 @@ def recipe(model: ModelSpec, candidate: Candidate, scheme: QuantScheme, estimate
                 action=preparer.action, preparer=key, where=preparer.where, inputs=(steps[-1].outputs[0] if steps else source,), outputs=(artifact,),
                 parameters=_parameters(scheme, preparer.command, source, artifact), size=int(size) if size else None,
             ))
+    if candidate.portability == "built-on-device" and not candidate.is_as_is and (not steps or steps[-1].action != "compile"):
+        steps.append(RecipeStep(action="compile", preparer="", where="target", inputs=steps[-1].outputs if steps else (source,), outputs=(artifact,)))
     verified = steps[-1].outputs if steps else (source,)
     steps.append(RecipeStep(action="verify", preparer="", where="target", inputs=verified, outputs=()))
     return tuple(steps)
@@ -57,14 +60,16 @@ def launch(candidate: Candidate, model: ModelSpec, catalog: Catalog) -> str:
     return _filled(template, {"artifact": source, **candidate.options})
 
 
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
 def _filled(template: str, values: Mapping[str, Any]) -> str:
-    """Replace `{name}` by its value; an option that is not set drops with the flag before it (` -t {n_threads}`)."""
+    """Replace every `{name}` by its value; a word whose option is not set drops with the flag before it (` -t {n_threads}`)."""
     words: list[str] = []
     for word in template.split(" "):
-        name = word[word.find("{") + 1 : word.find("}")] if "{" in word and "}" in word else ""
-        if name and values.get(name) in (None, ""):
+        if any(values.get(name) in (None, "") for name in _PLACEHOLDER.findall(word)):
             if words and words[-1].startswith("-"):
                 words.pop()
             continue
-        words.append(word.replace("{%s}" % name, str(values[name])) if name else word)
+        words.append(_PLACEHOLDER.sub(lambda found: str(values[found[1]]), word))
     return " ".join(words)

@@ -22,8 +22,12 @@ from recommender.estimate.demand import demand_of
 from recommender.estimate.evidence import measured
 from recommender.estimate.quality import quality_estimate
 from recommender.estimate.roofline import Bound, phase_time
+from recommender.estimate.weights import weight_bytes
 
 _SIZE_SLACK = 0.02  # tokenizer, metadata and alignment beside the weights
+_NO_SIZE_BESIDE = "size of a model that runs beside it not known"
+_LANGUAGE_SPEEDS = ("decode_rate", "tpot", "prefill_rate", "ttft")
+_GRAPH_SPEEDS = ("latency", "throughput")
 _ZERO = Interval(low=0.0, central=0.0, high=0.0)
 
 
@@ -39,7 +43,7 @@ class Subject:
     workload: Workload
     attributes: Attributes
     microbenchmark: Mapping[str, float]
-    beside_bytes: float = 0.0
+    beside_bytes: float | None = 0.0
     digest: str = ""
 
 
@@ -57,14 +61,17 @@ def estimate(subject: Subject, catalog: Catalog, evidence: tuple[Evidence, ...])
     found: dict[str, Estimate] = {}
     memory: dict[str, float] = {}
     if isinstance(demand, str):
-        found = {metric: unknown(metric, demand) for metric in ("latency", "peak_memory", "file_size")}
+        speeds = _LANGUAGE_SPEEDS if subject.model.is_language_model else _GRAPH_SPEEDS
+        found = {metric: unknown(metric, demand) for metric in (*speeds, "peak_memory")}
+        found["file_size"] = _file_size(subject, weight_bytes(subject.model, subject.scheme), demand)
     else:
         found.update(_speeds(subject, demand, catalog))
         parts = footprint.components(subject.model, subject.scheme, demand, subject.candidate.options, lambda kind: overhead(kind, subject.attributes, catalog))
         if subject.beside_bytes:
             parts["beside"] = Interval(low=subject.beside_bytes, central=subject.beside_bytes, high=subject.beside_bytes)
         memory = {name: value.high for name, value in parts.items()}
-        found["peak_memory"] = analytic("peak_memory", footprint.total(parts))
+        is_told = subject.beside_bytes is not None
+        found["peak_memory"] = analytic("peak_memory", footprint.total(parts)) if is_told else unknown("peak_memory", _NO_SIZE_BESIDE)
         found["file_size"] = _file_size(subject, demand.resident["weights"])
     found["download_size"] = _download_size(found["file_size"], catalog.frameworks[subject.candidate.framework])
     found["quality_drop"] = quality_estimate(subject.scheme, subject.candidate.is_as_is and not _is_quantized(subject.model), subject.attributes, catalog)
@@ -139,11 +146,13 @@ def _inverse(seconds: Interval, amount: float = 1.0) -> Interval:
     return Interval(low=amount / seconds.high, central=amount / seconds.central, high=amount / seconds.low)
 
 
-def _file_size(subject: Subject, weights: float) -> Estimate:
+def _file_size(subject: Subject, weights: float | None, why: str = "") -> Estimate:
     artifact = subject.model.artifact
     if subject.candidate.is_as_is and artifact:
         size = float(artifact.size)
         return replace(analytic("file_size", Interval(low=size, central=size, high=size)), basis="measured-here")
+    if weights is None:
+        return unknown("file_size", why)
     return analytic("file_size", Interval(low=weights, central=weights, high=weights * (1 + _SIZE_SLACK)))
 
 

@@ -149,7 +149,7 @@ def test_model_files_that_are_broken(run: Run, tmp_path: Path, made, told: str) 
 
 RECORDINGS = [
     (NEST, "nested too deeply"), ("{", "JSON"), ("[]", ""), ('{"recording_schema": 999}', "newer"), ("{}", "recording_schema"),
-    ('{"recording_schema": %d, "files": 3}' % RECORDING_SCHEMA, "`files`"), ('{"schema_version": 999, "devices": []}', "newer"), ("\x00\x01", ""),
+    (json.dumps({"recording_schema": RECORDING_SCHEMA, "files": 3}), "`files`"), ('{"schema_version": 999, "devices": []}', "newer"), ("\x00\x01", ""),
 ]
 
 

@@ -120,6 +120,17 @@ def test_a_second_model_takes_its_share() -> None:
     assert answer(target(memory=HostMemory(total=4 * GIB)), beside=(model(n_params=7_000_000_000),)).verdict == "INFEASIBLE"
 
 
+def test_a_second_model_of_unknown_size_leaves_the_memory_open() -> None:
+    found = answer(beside=(model(n_params=None),))
+    assert found.verdict == "INCONCLUSIVE"
+    assert "beside" in found.undetermined[0].estimates["peak_memory"].why
+
+
+def test_a_second_model_given_as_a_file_is_as_large_as_its_file() -> None:
+    file = Artifact(format="onnx", path="x", size=3 * GIB)
+    assert answer(beside=(model(n_params=None, artifact=file),)).choices[0].memory_by_component["beside"] == 3 * GIB
+
+
 def test_measurements_elsewhere_turn_the_order() -> None:
     rows = evidence("alpha", 20), evidence("beta", 30)
     placed = with_frameworks(*TWO, tables={"p": table(rule("PLT001", {"device.kind": "cpu"}, {"frameworks": ["alpha"], "place": 1}), scope="device", id="p")})

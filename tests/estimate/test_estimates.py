@@ -69,8 +69,20 @@ def test_every_metric_has_its_unit_and_a_basis_or_a_reason() -> None:
 def test_what_cannot_be_told_says_why(of: ModelSpec, words: str) -> None:
     assert words in str(demand_of(of, scheme(), workload()))
     found = estimates(of, workload() if of.is_language_model else vision_workload())
-    assert found["peak_memory"].central is None and words in found["peak_memory"].why
-    assert words in found["download_size"].why
+    for metric in ("peak_memory", "decode_rate" if of.is_language_model else "latency"):
+        assert found[metric].central is None and words in found[metric].why
+
+
+@pytest.mark.parametrize(("of", "expected"), [(network(macs=None), 4_000_000 * 4.5 / 8), (model(n_layers=None), 1_100_048_384 * 4.5 / 8), (model(n_params=None), None)])
+def test_the_size_of_a_file_needs_the_parameters_only(of: ModelSpec, expected: float | None) -> None:
+    found = estimates(of, workload() if of.is_language_model else vision_workload())["file_size"]
+    assert found.central == expected
+    assert expected is not None or "number of parameters" in found.why
+
+
+def test_the_file_one_holds_has_a_size_whatever_else_is_unknown() -> None:
+    mine = model(n_params=None, artifact=Artifact(format="gguf", path="x", size=123, scheme="W4", is_quantized=True))
+    assert estimates(mine)["file_size"].central == 123
 
 
 def test_without_efficiencies_speed_is_unknown_and_memory_is_not() -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from recommender.cli.render import memory_bars, plot, sections, wording
+from recommender.cli.render.markup import text
 from recommender.cli.render.page_style import CSS
 from recommender.cli.render.wording import Document
 
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _NAMED = 12  # candidates named for one reason before the rest is folded away
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -31,11 +29,6 @@ def page(document: Document, limit: int = 3) -> str:
         *body,
         "</main></body></html>",
     ])
-
-
-def text(value: Any) -> str:
-    """Escaped, without control characters."""
-    return html.escape(_CONTROL.sub("\ufffd", str(value)), quote=True)
 
 
 def _title(document: Document) -> str:

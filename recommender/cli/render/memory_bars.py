@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 from recommender.cli.render import wording
 from recommender.cli.render.axis import Axis
+from recommender.cli.render.markup import text
 from recommender.cli.render.wording import Document
 
 _WIDTH, _LEFT, _RIGHT, _ROW, _BAR, _TOP = 760, 36, 96, 34, 20, 8
@@ -49,10 +49,10 @@ def bars(document: Document, limit: int, name: str) -> str:
     parts = [_patterns(name), *(_bar(choice, number, names, scale, name) for number, choice in enumerate(shown))]
     if found and is_drawn:
         x = scale.at(found[0])
-        parts.append(f'<path class="limit" d="M{x:.1f} {_TOP - 4} V{height - 22}"/><text x="{x:.1f}" y="{height - 8}" text-anchor="end">{escape(found[1])} {wording.size(found[0])}</text>')
+        parts.append(f'<path class="limit" d="M{x:.1f} {_TOP - 4} V{height - 22}"/><text x="{x:.1f}" y="{height - 8}" text-anchor="end">{text(found[1])} {wording.size(found[0])}</text>')
     return (
         f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-labelledby="{name}-t {name}-d"><title id="{name}-t">Peak memory by component</title>'
-        f'<desc id="{name}-d">{escape(_described(shown, found))}</desc>{"".join(parts)}</svg>'
+        f'<desc id="{name}-d">{text(_described(shown, found))}</desc>{"".join(parts)}</svg>'
     )
 
 
@@ -74,7 +74,7 @@ def _bar(choice: Choice, number: int, names: list[str], scale: Axis, name: str) 
             continue
         x, width = scale.at(start), max(scale.at(start + value) - scale.at(start), 0.5)
         told = f"{wording.name_of(component)} {wording.size(value)}"
-        parts.append(f'<rect class="part" x="{x:.1f}" y="{y}" width="{width:.1f}" height="{_BAR}" fill="url(#{name}-p{place % _PATTERNS})"><title>{escape(told)}</title></rect>')
+        parts.append(f'<rect class="part" x="{x:.1f}" y="{y}" width="{width:.1f}" height="{_BAR}" fill="url(#{name}-p{place % _PATTERNS})"><title>{text(told)}</title></rect>')
         start += value
     return f'<text class="rank" x="{_LEFT - 14}" y="{y + 15}" text-anchor="end">{choice["rank"]}</text>{"".join(parts)}<text x="{scale.at(start) + 6:.1f}" y="{y + 15}">{wording.size(start)}</text>'
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from recommender.cli.render import wording
 from recommender.cli.render.axis import Axis, axis
+from recommender.cli.render.markup import text
 from recommender.cli.render.wording import Document
 from recommender.domain.quantity import BASES
 from recommender.domain.workload import METRICS
@@ -69,7 +69,7 @@ def pareto(document: Document, limit: int, name: str) -> str:
     ]
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{name}-t {name}-d"><title id="{name}-t">{heading(document)}</title>'
-        f'<desc id="{name}-d">{escape(described(document, limit))}</desc>{"".join(parts)}</svg>'
+        f'<desc id="{name}-d">{text(described(document, limit))}</desc>{"".join(parts)}</svg>'
     )
 
 
@@ -83,11 +83,11 @@ def described(document: Document, limit: int) -> str:
     objective, second = _metrics(document)
     drawn = _known(document, objective, second)
     first = [choice["id"] for choice in drawn if choice["rank"] <= limit]
-    text = f"{len(drawn)} eligible choices; numbered: {', '.join(first)}. Whiskers are intervals, the line joins what no drawn choice beats in both. The mark tells the basis of the {wording.name_of(objective)}."
+    told = f"{len(drawn)} eligible choices; numbered: {', '.join(first)}. Whiskers are intervals, the line joins what no drawn choice beats in both. The mark tells the basis of the {wording.name_of(objective)}."
     if second != "quality_drop":
-        text += " The loss of quality is not known for enough choices, so peak memory stands in its place."
+        told += " The loss of quality is not known for enough choices, so peak memory stands in its place."
     missing = len(document["choices"]) - len(drawn)
-    return text + (f" {missing} are not drawn: a number is not known." if missing else "")
+    return told + (f" {missing} are not drawn: a number is not known." if missing else "")
 
 
 def _metrics(document: Document) -> tuple[str, str]:
@@ -123,7 +123,7 @@ def _grid(across: Scale, up: Scale) -> list[str]:
 
 
 def _title(scale: Scale) -> str:
-    return escape(f"{wording.name_of(scale.metric)} ({scale.unit}{', logarithmic' if scale.axis.is_log else ''})")
+    return text(f"{wording.name_of(scale.metric)} ({scale.unit}{', logarithmic' if scale.axis.is_log else ''})")
 
 
 def _front(drawn: list[Choice], across: Scale, up: Scale) -> str:
@@ -150,7 +150,7 @@ def _mark(choice: Choice, across: Scale, up: Scale, is_marked: bool) -> str:
     dx, dy = _LABELS[(choice["rank"] - 1) % len(_LABELS)]
     label = f'<text class="rank" x="{dx}" y="{dy}">{choice["rank"]}</text>' if is_marked else ""
     mark = _MARKS.get(across.of(choice)["basis"], _MARKS["claim"])
-    return f'<g class="mark{" shown" if is_marked else ""}" transform="translate({across.central(choice):.1f} {up.central(choice):.1f})"><title>{escape(told)}</title>{mark}{label}</g>'
+    return f'<g class="mark{" shown" if is_marked else ""}" transform="translate({across.central(choice):.1f} {up.central(choice):.1f})"><title>{text(told)}</title>{mark}{label}</g>'
 
 
 def _legend(bases: set[str]) -> list[str]:

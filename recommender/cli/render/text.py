@@ -51,6 +51,9 @@ def _answer(document: Document, limit: int) -> str:
     ]
     for choice in document["choices"][:limit]:
         lines += ["", *_choice(choice, document)]
+    if other := wording.other_framework(document, limit):
+        shown = wording.amount(other["estimates"].get(document["workload"]["objective"]))
+        lines += ["", f"Next framework  {other['rank']}  {wording.path(other)}   {wording.name_of(document['workload']['objective'])} {shown}"]
     if len(document["choices"]) > limit:
         lines += ["", f"and {len(document['choices']) - limit} more eligible (--limit {len(document['choices'])} shows all)"]
     lines += _why(document, limit) + _dismissed(document)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 Document = Mapping[str, Any]
 
@@ -95,6 +96,13 @@ def separation(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
             bases = f" ({mine['basis'] or 'rule'} against {other['basis'] or 'rule'})" if mine["basis"] or other["basis"] else ""
             return f"{mine['id']} {mine['label']}: {mine['shown']} against {other['shown']}{bases}"
     return "equal by every criterion; listed by name"
+
+
+def other_framework(document: Document, limit: int) -> Mapping[str, Any] | None:
+    """The best choice of a framework that none of the shown ones is of."""
+    shown = {row["framework"] for row in document["choices"][:limit]}
+    other: Mapping[str, Any] | None = next((row for row in document["choices"][limit:] if row["framework"] not in shown), None)
+    return other
 
 
 def grouped_reasons(rows: list[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
