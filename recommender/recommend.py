@@ -25,7 +25,7 @@ def decide(
     model = model_overridden(model, target.overrides)
     workload = resolve_workload(workload_key, model, catalog, workload_overrides, needs)
     aged = replace(target, assumptions=(*target.assumptions, *_staleness(catalog, today)))
-    found = advise(make_request(model, workload, wishes, beside), aged, catalog, () if wishes.ignore_evidence else catalog.evidence)
+    found = advise(make_request(model, workload, wishes, beside), aged, catalog, () if wishes.ignore_evidence else catalog.evidence.get(model.key, ()))
     return document(found, aged, catalog, today=today, full_trace=full_trace)
 
 
@@ -77,7 +77,7 @@ def _rooms(target: Target) -> list[float]:
 
 def _quietly(model: ModelSpec, workload: Workload, target: Target, catalog: Catalog, wishes: Wishes) -> Recommendation | None:
     """The recommendation when its first choice passes the quality gate and is shown to reach the floor, else None."""
-    found = advise(make_request(model, workload, wishes, ()), target, catalog, () if wishes.ignore_evidence else catalog.evidence)
+    found = advise(make_request(model, workload, wishes, ()), target, catalog, () if wishes.ignore_evidence else catalog.evidence.get(model.key, ()))
     if not found.choices or found.verdict not in ("RECOMMENDED", "TIE", "KEEP-BASELINE"):
         return None
     choice = found.choices[0]

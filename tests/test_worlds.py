@@ -60,7 +60,7 @@ def ask(described: Mapping[str, Any], catalog: Catalog) -> Recommendation:
     workload = resolve_workload(asked.get("workload"), model, catalog, asked.get("overrides", {}), asked.get("needs", ()))
     wishes = Wishes(**{name: tuple(value) if isinstance(value, list) else value for name, value in asked.get("wishes", {}).items()})
     beside = tuple(catalog.models[key] for key in asked.get("beside", ()))
-    return advise(Request(model=model, workload=workload, wishes=wishes, beside=beside), target, catalog, catalog.evidence)
+    return advise(Request(model=model, workload=workload, wishes=wishes, beside=beside), target, catalog, catalog.evidence.get(model.key, ()))
 
 
 def _with_artifact(model: ModelSpec, told: Mapping[str, Any] | None) -> ModelSpec:

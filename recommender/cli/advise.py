@@ -95,12 +95,19 @@ def advise(**options: Any) -> int:
         for model in models if options["model"] or options["workload"] is None or model.task in _tasks_of(options["workload"], catalog)
     ]
     if not answers:
-        raise UsageError(f"unknown workload `{options['workload']}` (one of {', '.join(catalog.workloads)})")
+        raise _no_class(options["workload"], catalog)
     answer = answers[0] if options["model"] else combined(answers, {"language": largest_usable(target, catalog, wishes)})
     if warning := _store(answer):
         say(f"warning: {warning}")
     _print(answer, "json" if options["as_json"] else options["form"], options["limit"], options["output"])
     return EXIT_CODES[answer["verdict"]]
+
+
+def _no_class(workload: str, catalog: Any) -> UsageError:
+    """Why no class of models answers for a workload."""
+    if workload in catalog.workloads:
+        return UsageError(f"no class of models stands for workload `{workload}`: name a model", hints=(f"recommend --workload {workload} --model MODEL", "recommend catalog list models"))
+    return UsageError(f"unknown workload `{workload}` (one of {', '.join(catalog.workloads)})")
 
 
 def _tasks_of(workload: str, catalog: Any) -> tuple[str, ...]:

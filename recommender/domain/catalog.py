@@ -167,7 +167,7 @@ class Portability:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MatchRow:
-    """What identification reads of a device entry, so that it need not build all of them."""
+    """What identification reads of a device entry, so that it need not build all of them. Names and patterns are normalised."""
 
     key: str
     kind: str
@@ -199,6 +199,6 @@ class Catalog:
     claims: Mapping[str, Claim]
     ranking: tuple[RankingKey, ...]
     portability: tuple[Portability, ...] = ()
-    evidence: tuple[Evidence, ...] = ()
+    evidence: Mapping[str, tuple[Evidence, ...]] = field(default_factory=dict)  # by model key
     overlaid: Mapping[str, str] = field(default_factory=dict)
     matches: tuple[MatchRow, ...] = ()

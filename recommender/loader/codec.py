@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 from pydantic import TypeAdapter, ValidationError
 
 from recommender.domain.catalog import Catalog, MatchRow
 from recommender.domain.errors import CatalogError
+from recommender.domain.facts import DeviceFacts
 from recommender.domain.measurement import Evidence
+from recommender.domain.names import normalise_name
 from recommender.loader import files
 from recommender.loader.normalise import FieldError, normalise
 from recommender.loader.plain import from_plain, to_plain
@@ -56,8 +58,8 @@ def load(layers: tuple[files.Layer, ...]) -> Catalog:
     versions = [files.version(layer) or layer.name for layer in layers]
     return Catalog(
         version="+".join(versions), layers=tuple(layer.name for layer in layers), vocabulary=vocabulary, overlaid=overlaid,
-        evidence=tuple(_evidence(row, where) for layer in layers for row, where in files.evidence_rows(layer)),
-        matches=tuple(MatchRow(key=row.key, kind=row.kind, generic=row.generic, match=row.match) for row in keyed["devices"].values()),
+        evidence=_by_model(_evidence(row, where) for layer in layers for row, where in files.evidence_rows(layer)),
+        matches=tuple(_match_row(row) for row in keyed["devices"].values()),
         **entries,
     )
 
@@ -117,6 +119,18 @@ def _line(row: files.Row, key: str) -> str:
         if key and stripped.split("=")[0].strip().strip("\"'") == key or key and stripped.endswith(f".{key}]"):
             return f"{path}:{number + 1}"
     return row.where
+
+
+def _match_row(device: DeviceFacts) -> MatchRow:
+    match = tuple({key: normalise_name(value) if key.startswith("name") else value for key, value in wanted.items()} for wanted in device.match)
+    return MatchRow(key=device.key, kind=device.kind, generic=device.generic, match=match)
+
+
+def _by_model(rows: Iterable[Evidence]) -> dict[str, tuple[Evidence, ...]]:
+    found: dict[str, tuple[Evidence, ...]] = {}
+    for row in rows:
+        found[row.model] = (*found.get(row.model, ()), row)
+    return found
 
 
 def _evidence(row: dict[str, str], where: str) -> Evidence:

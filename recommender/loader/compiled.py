@@ -10,7 +10,8 @@ import json
 import os
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ _PLAIN = ("version", "layers", "vocabulary", "overlaid")
 class LazyEntries(Mapping[str, Any]):
     """Key -> object, made from its own JSON text at first use."""
 
-    def __init__(self, cls: type, text: str):
-        self._cls = cls
+    def __init__(self, make: Callable[[Any], Any], text: str):
+        self._make = make
         self._text = text
         self._texts: dict[str, str] | None = None
         self._made: dict[str, Any] = {}
@@ -42,7 +43,7 @@ class LazyEntries(Mapping[str, Any]):
 
     def __getitem__(self, key: str) -> Any:
         if key not in self._made:
-            self._made[key] = from_plain(self._cls, json.loads(self.texts[key]))
+            self._made[key] = self._make(json.loads(self.texts[key]))
         return self._made[key]
 
     def __contains__(self, key: object) -> bool:
@@ -103,7 +104,7 @@ def _encode(catalog: Catalog) -> list[str]:
     for section in SECTIONS:
         entries = getattr(catalog, section.name)
         parts.append({key: _json(to_plain(value)) for key, value in entries.items()} if section.key else to_plain(entries))
-    parts += [[to_plain(row) for row in catalog.matches], to_plain(catalog.evidence)]
+    parts += [[to_plain(row) for row in catalog.matches], {key: _json([to_plain(row) for row in rows]) for key, rows in catalog.evidence.items()}]
     return [_json(part) for part in parts]
 
 
@@ -116,14 +117,18 @@ def _decode(lines: list[str]) -> Catalog:
     sections: dict[str, Any] = {}
     for section, text in zip(SECTIONS, lines[1:-2], strict=True):
         if section.key:
-            sections[section.name] = LazyEntries(section.type, text)
+            sections[section.name] = LazyEntries(partial(from_plain, section.type), text)
         else:
             sections[section.name] = tuple(from_plain(section.type, item) for item in json.loads(text))
     return Catalog(
         version=head["version"], layers=tuple(head["layers"]), vocabulary=head["vocabulary"], overlaid=head["overlaid"],
         matches=tuple(from_plain(MatchRow, {"generic": False, "match": (), **item}) for item in json.loads(lines[-2])),
-        evidence=tuple(from_plain(Evidence, item) for item in json.loads(lines[-1])), **sections,
+        evidence=LazyEntries(_evidence_rows, lines[-1]), **sections,
     )
+
+
+def _evidence_rows(items: list[dict[str, Any]]) -> tuple[Evidence, ...]:
+    return tuple(from_plain(Evidence, item) for item in items)
 
 
 def _read(path: Path) -> list[str] | None:
@@ -148,9 +153,9 @@ def _write(path: Path, lines: list[str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         for old in path.parent.glob("catalog-*.json"):
             old.unlink(missing_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}")
+        unfinished = path.with_suffix(f".{os.getpid()}")
         body = "\n".join(lines).encode()
-        partial.write_bytes(body + b"\n" + _checksum(body))
-        partial.replace(path)
+        unfinished.write_bytes(body + b"\n" + _checksum(body))
+        unfinished.replace(path)
     except OSError:
         return

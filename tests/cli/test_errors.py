@@ -51,6 +51,7 @@ WORDS = [
     ((*PI, "--framework", "mlx", "--without", "mlx"), ("`mlx`",), ""),
     ((*PI, "--workload", "chatt"), ("`chatt`", "code-completion"), "--workload chat"),
     ((*BOARD, "--workload", "chatt"), ("`chatt`", "code-completion"), ""),
+    ((*BOARD, "--workload", "image-generation"), ("`image-generation`", "name a model"), "--model"),
     ((*PI, "--workload", "speech"), ("`speech`", "Llama 3.2 1B"), "--workload chat"),
     ((*PI, "--context", "10000000"), ("10000000", "131072"), "--context 131072"),
     ((*PI, "--context", "16", "--prompt-tokens", "512"), ("16",), "--context"),

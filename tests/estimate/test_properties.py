@@ -99,7 +99,7 @@ def cases(catalog: Catalog) -> list[tuple[ModelSpec, Target, Workload]]:
 def asked(case: tuple[ModelSpec, Target, Workload], catalog: Catalog, **changes: Any) -> Recommendation:
     model, box, work = case
     request = Request(model=model, workload=replace(work, **changes), wishes=Wishes(allow_below_floor=True))
-    return advise(request, box, catalog, catalog.evidence)
+    return advise(request, box, catalog, catalog.evidence.get(request.model.key, ()))
 
 
 def rows(found: Recommendation) -> Iterator[Choice | Dismissal]:

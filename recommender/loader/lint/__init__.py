@@ -42,11 +42,19 @@ def run(layers: tuple[files.Layer, ...], today: str | None = None) -> list[Findi
             catalog=load(layers),
             places=places(layers),
             today=today or datetime.date.today().isoformat(),
-            evidence_places=tuple(where for layer in layers for _, where in files.evidence_rows(layer)),
+            evidence_places=_evidence_places(layers),
         )
     except CatalogError as error:
         return [Finding(lint="load", level="error", where=error.where, message=error.message)]
     return run_checks(knowledge)
+
+
+def _evidence_places(layers: tuple[files.Layer, ...]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for layer in layers:
+        for row, where in files.evidence_rows(layer):
+            found[row["model"]] = (*found.get(row["model"], ()), where)
+    return found
 
 
 def run_checks(knowledge: Knowledge) -> list[Finding]:

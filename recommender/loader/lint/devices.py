@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from recommender.domain.facts import DeviceFacts
 from recommender.domain.quantity import Sourced
-from recommender.intake.identify import normalise_name
+from recommender.domain.names import normalise_name
 from recommender.loader.lint.finding import Finding, Knowledge, Reporter
 
 # figure -> what a real device can have, in base units

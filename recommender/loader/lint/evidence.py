@@ -13,9 +13,10 @@ _MAY_BE_NEGATIVE = ("quality_drop",)  # a quantized model may do better than its
 
 
 def check(knowledge: Knowledge) -> Iterator[Finding]:
-    places = knowledge.evidence_places
-    for number, row in enumerate(knowledge.catalog.evidence):
-        where = places[number] if number < len(places) else f"evidence:{number}"
+    rows = [(row, number) for model in knowledge.catalog.evidence.values() for number, row in enumerate(model)]
+    for row, number in rows:
+        places = knowledge.evidence_places.get(row.model, ())
+        where = places[number] if number < len(places) else f"evidence:{row.model}"
         for message in _faults(row, knowledge):
             yield Finding(
                 lint="evidence", level="error", where=where, message=f"{row.model} on {row.device or row.digest}: {message}"

@@ -29,13 +29,13 @@ class Knowledge:
     Attributes:
         places: `section:key` -> `file:line`; rows of a list count as `section:id`.
         today: ISO date; ages of sources are told against it.
-        evidence_places: `file:line` of each evidence row, in order; empty when not known.
+        evidence_places: model -> `file:line` of each of its evidence rows, in order; empty when not known.
     """
 
     catalog: Catalog
     today: str
     places: Mapping[str, str] = field(default_factory=dict)
-    evidence_places: tuple[str, ...] = ()
+    evidence_places: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def where(self, section: str, key: str) -> str:
         """`file:line` of an entry, else `section:key`."""

@@ -83,7 +83,7 @@ def cited(catalog: Catalog) -> Iterator[tuple[str, str, str]]:
         yield from _facts("devices", device.key, device.capability)
     for machine in catalog.machines.values():
         yield "machines", machine.key, machine.source
-    for row in catalog.evidence:
+    for row in (row for rows in catalog.evidence.values() for row in rows):
         yield "evidence", f"{row.model} on {row.device or row.digest}", row.source
 
 
