@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Iterable, Mapping
+from typing import Any
 
 from recommender.domain.catalog import Catalog
 from recommender.domain.errors import UsageError
@@ -40,6 +41,8 @@ def resolve_target(words: str, catalog: Catalog, say: Say, *, memory: int | None
 def _target(words: str, catalog: Catalog, say: Say, memory: int | None, vram: int | None) -> Target:
     from recommender.intake.identify import find_machine, identify, target_of_machine
 
+    if not words.strip():
+        raise UsageError("--target is empty", hints=("recommend --target this-machine", "recommend catalog list machines"))
     if words == THIS_MACHINE:
         return _with_vram(identify(observe_this_machine(say), catalog, kind=THIS_MACHINE, name=THIS_MACHINE), vram)
     path = Path(words)
@@ -82,7 +85,7 @@ def observe_path(path: Path) -> Fingerprint:
         from recommender.intake.run import observe
 
         if not any((path / name).is_dir() for name in ("proc", "sys")):
-            raise UsageError(f"`{path}` holds neither proc/ nor sys/", hints=(f"recommend probe --sysroot {path} --json",))
+            raise UsageError(f"`{path}` holds neither proc/ nor sys/", hints=("recommend probe --record machine.json",))
         return observe(SysrootHost(path))
     from recommender.intake.record import observe_recording
 
@@ -177,7 +180,7 @@ def parse_overrides(pairs: Iterable[str], catalog: Catalog) -> dict[str, object]
             raise UsageError(f"--set `{pair}` is not ATTRIBUTE=VALUE", hints=("recommend --set host.os=linux",))
         if name not in attributes:
             near = difflib.get_close_matches(name, attributes, n=2, cutoff=0.4)
-            raise UsageError(f"--set: unknown attribute `{name}`" + (f" (near: {', '.join(near)})" if near else ""), hints=tuple(f"recommend --set {n}={text}" for n in near))
+            raise UsageError(f"--set: unknown attribute `{name}`" + (f" (near: {', '.join(near)})" if near else ""))
         row = attributes[name]
         try:
             found[name] = _typed(text, row, parse_quantity)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Iterable, Mapping
+from typing import Any
 
 from recommender.compose import make_request, model_overridden, resolve_workload
 from recommender.decide.advise import advise

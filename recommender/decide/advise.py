@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Iterable, Mapping
+from typing import Any
 
 from recommender.decide import attributes as attribute
 from recommender.decide import tables
-from recommender.decide.enumerate import Proposal, Unsupported, propose
-from recommender.decide.levels import level, known
+from recommender.decide.enumerate import Proposal, propose
+from recommender.decide.levels import known, level
 from recommender.decide.prefer import preferred
 from recommender.decide.rank import UNRANKED, Contender, pareto, rank
 from recommender.decide.recipe import launch, recipe
 from recommender.decide.tables import Attributes
-from recommender.decide.verdict import hints, verdict
+from recommender.decide.verdict import NEED, hints, verdict
 from recommender.domain.candidate import Candidate
 from recommender.domain.catalog import Catalog
 from recommender.domain.measurement import Evidence
@@ -21,6 +22,7 @@ from recommender.domain.recommendation import Choice, Criterion, Dismissal, Reco
 from recommender.domain.rule import Step
 from recommender.domain.target import Target
 from recommender.estimate.estimates import Numbers, Subject, estimate
+from recommender.estimate.kv_cache import kv_cache_bytes
 from recommender.estimate.weights import for_format
 
 
@@ -57,6 +59,7 @@ def advise(request: Request, target: Target, catalog: Catalog, evidence: tuple[E
     return Recommendation(
         verdict=word, why=why, request=request, choices=choices, rejected=rejected, undetermined=undetermined,
         hints=hints(choices, rejected, undetermined, request, target, catalog, _memory_unknowns(by_device, catalog)), trace=tuple(steps), assumptions=target.assumptions,
+        usable_memory={name: attributes["device.memory_usable"][0] for name, attributes in by_device.items()},
     )
 
 
@@ -124,9 +127,10 @@ _BESIDE_BITS = 4.85  # a second model's weights at Q4_K_M's bits per weight; its
 
 
 def _beside_bytes(request: Request) -> float | None:
-    """Bytes of the models that run beside it: a file's own size, else by parameters. None when one cannot be told."""
+    """Bytes of the models that run beside it: weights (a file's own size, else by parameters) and KV cache. None when one cannot be told."""
     sizes = [model.artifact.size if model.artifact else (model.n_params or 0) * _BESIDE_BITS / 8 for model in request.beside]
-    return None if 0 in sizes else float(sum(sizes))
+    caches = [kv_cache_bytes(model, request.workload.context) or 0.0 for model in request.beside if model.is_language_model]
+    return None if 0 in sizes else float(sum(sizes) + sum(caches))
 
 
 def _estimate_attributes(numbers: Numbers, request: Request, attributes: Attributes) -> dict[str, tuple[Any, str]]:
@@ -228,7 +232,7 @@ def _choice(number: int, contender: Contender, criteria: tuple[Criterion, ...], 
 def _needs_broken(choice: Choice, request: Request) -> Dismissal:
     """An otherwise eligible candidate that breaks what was asked."""
     broken = tuple(
-        Step(rule="NEED", subject=choice.candidate.id, outcome="fired", because=f"{need.text} is not met: {shown(choice, need.metric)}")
+        Step(rule=NEED, subject=choice.candidate.id, outcome="fired", because=f"{need.text} is not met: {shown(choice, need.metric)}")
         for need in request.workload.needs if level([need], choice.estimates) == "not-met"
     )
     return Dismissal(candidate=choice.candidate, eligibility="ineligible", because=broken, estimates=choice.estimates)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
-from recommender.decide.tables import Attributes
+from recommender.decide.tables import Attributes, evaluate
 from recommender.domain.candidate import Candidate
 from recommender.domain.catalog import Catalog, MemoryBudget
 from recommender.domain.facts import DeviceFacts, FrameworkFacts
@@ -14,7 +15,6 @@ from recommender.domain.quantization import QuantScheme
 from recommender.domain.recommendation import Wishes
 from recommender.domain.target import Target
 from recommender.domain.workload import Workload
-from recommender.decide.tables import evaluate
 
 INT8_DOT = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")  # vocabulary: device.has_int8_dot
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from recommender import __version__
 from recommender.domain.candidate import Candidate
@@ -74,7 +75,7 @@ def _target(target: Target, found: Recommendation) -> dict[str, Any]:
             {
                 "id": device.id, "kind": device.kind, "name": device.name or (target.matched[device.id].name if device.id in target.matched else None),
                 "vendor": device.vendor, "matched": target.matched[device.id].key if device.id in target.matched else None,
-                "memory_total": device.memory_total, "features": list(device.features),
+                "memory_total": device.memory_total, "memory_usable": rounded(found.usable_memory.get(device.id)), "features": list(device.features),
             }
             for device in fp.devices
         ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from recommender.domain.estimate import Estimate
 from recommender.domain.workload import METRICS, Constraint

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from typing import Any, Callable, Mapping
+from typing import Any
 
 _VERSION = re.compile(r"^\s*(>=|<=|==|>|<)?\s*v?(\d+(?:\.\d+)*)")
 

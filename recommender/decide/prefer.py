@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Mapping
+from collections.abc import Mapping
 
 from recommender.decide.rank import Contender
 from recommender.domain.workload import METRICS, Workload

@@ -7,8 +7,8 @@ is not transitive.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Callable, Mapping
 
 from recommender.decide.levels import level
 from recommender.domain.candidate import Candidate

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from recommender.domain.candidate import Candidate
 from recommender.domain.catalog import Catalog
@@ -25,11 +26,12 @@ def recipe(model: ModelSpec, candidate: Candidate, scheme: QuantScheme, estimate
         if model.artifact is None or model.artifact.is_quantized:
             wanted = int(model.n_params * _SOURCE_BITS / 8) if model.n_params else None
             steps.append(RecipeStep(action="fetch", preparer="", where="here", inputs=(model.repository or f"source weights of {model.name}",), outputs=("source",), size=wanted))
-        for key in candidate.preparers:
+        for number, key in enumerate(candidate.preparers, 1):
             preparer = catalog.preparers[key]
+            is_last = number == len(candidate.preparers)
             steps.append(RecipeStep(
-                action=preparer.action, preparer=key, where=preparer.where, inputs=(steps[-1].outputs[0] if steps else source,), outputs=(artifact,),
-                parameters=_parameters(scheme, preparer.command, source, artifact), size=int(size) if size else None,
+                action=preparer.action, preparer=key, where=preparer.where, inputs=(steps[-1].outputs[0] if steps else source,), outputs=(artifact if is_last else f"{artifact}.{key}",),
+                parameters=_parameters(scheme, preparer.command, source, artifact), size=int(size) if size and is_last else None,
             ))
     if candidate.portability == "built-on-device" and not candidate.is_as_is and (not steps or steps[-1].action != "compile"):
         steps.append(RecipeStep(action="compile", preparer="", where="target", inputs=steps[-1].outputs if steps else (source,), outputs=(artifact,)))

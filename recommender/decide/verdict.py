@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from recommender.decide.levels import known
+from recommender.decide.levels import known, reading
 from recommender.domain.catalog import Catalog
 from recommender.domain.recommendation import Choice, Dismissal, Request
+from recommender.domain.rule import Step
 from recommender.domain.target import Target
+from recommender.domain.workload import Constraint
 
+NEED = "NEED"  # the rule name of a broken --need
 TIE_BAND = 0.02  # contracts: 2 % everywhere unless the user says otherwise
 
 
@@ -56,6 +59,8 @@ def _ties(first: Choice, other: Choice, request: Request) -> bool:
 def hints(choices: tuple[Choice, ...], rejected: tuple[Dismissal, ...], undetermined: tuple[Dismissal, ...], request: Request, target: Target, catalog: Catalog, memory_unknowns: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Lines to paste. Only commands that exist. `memory_unknowns`: attributes on which a larger memory budget hangs."""
     found: list[str] = []
+    if not target.fingerprint.devices:
+        found.append("recommend probe shows why no device was observed")
     if not choices and not undetermined:
         found += _misses(rejected, request)
         for name in memory_unknowns:
@@ -63,10 +68,10 @@ def hints(choices: tuple[Choice, ...], rejected: tuple[Dismissal, ...], undeterm
             found.append(f"usable memory hangs on {name} ({row.get('meaning', '')}): recommend {row.get('settle', f'--set {name}=true')}")
     for dismissal in undetermined[:3]:
         for step in dismissal.because:
-            for reading in step.readings:
-                settle = catalog.vocabulary.get("attribute", {}).get(reading.attribute, {}).get("settle")
-                if reading.value is None and settle:
-                    found.append(f"{dismissal.candidate.id} hangs on {reading.attribute}: {settle}")
+            for row in step.readings:
+                settle = catalog.vocabulary.get("attribute", {}).get(row.attribute, {}).get("settle")
+                if row.value is None and settle:
+                    found.append(f"{dismissal.candidate.id} hangs on {row.attribute}: {settle}")
     if choices and target.kind == "this-machine" and choices[0].runnable_here is False:
         framework = catalog.frameworks[choices[0].candidate.framework]
         if framework.install:
@@ -77,27 +82,61 @@ def hints(choices: tuple[Choice, ...], rejected: tuple[Dismissal, ...], undeterm
 
 
 def _misses(rejected: tuple[Dismissal, ...], request: Request) -> list[str]:
-    """The nearest misses (fewest reasons first, then least over) and what would change each."""
-    scored = sorted(rejected, key=lambda d: (len(d.because), _excess(d), d.candidate.id))
+    """The nearest misses (least over the bounds they break) and what would change each."""
+    scored = sorted(rejected, key=lambda d: (_excess(d, request), d.candidate.id))
     lines = []
     for dismissal in scored[:3]:
         reasons = "; ".join(step.because for step in dismissal.because)
         lines.append(f"nearest: {dismissal.candidate.id}: {reasons}{_change(dismissal)}")
-    if any(reading.attribute == "estimate.floor" for d in scored[:3] for step in d.because for reading in step.readings):
+    if any(row.attribute == "estimate.floor" for d in scored[:3] for step in d.because for row in step.readings):
         lines.append("recommend --allow-below-floor shows what is too slow for this workload")
     return lines
 
 
 def _reading(dismissal: Dismissal, attribute: str) -> float | None:
     for step in dismissal.because:
-        for reading in step.readings:
-            if reading.attribute == attribute and isinstance(reading.value, (int, float)):
-                return float(reading.value)
+        for row in step.readings:
+            if row.attribute == attribute and isinstance(row.value, (int, float)):
+                return float(row.value)
     return None
 
 
-def _excess(dismissal: Dismissal) -> float:
-    return _reading(dismissal, "estimate.memory_ratio") or 0.0
+FIXED = 10.0  # a reason that no other machine, setting or bound would lift weighs like ten times over
+
+
+def _excess(dismissal: Dismissal, request: Request) -> float:
+    """How far from eligible: the product of what each reason is over its bound; what cannot be lifted weighs most."""
+    total = 1.0
+    for step in dismissal.because:
+        attributes = {reading.attribute for reading in step.readings}
+        if "estimate.memory_ratio" in attributes:
+            total *= max(1.0, _reading(dismissal, "estimate.memory_ratio") or 1.0)
+        elif "estimate.floor" in attributes:
+            total *= _shortfall(request.workload.floor, dismissal)
+        elif step.rule == NEED:
+            total *= _shortfall(request.workload.needs, dismissal)
+        elif "estimate.quality_drop" in attributes:
+            bound = next(iter(_bounds(step, "estimate.quality_drop")), 1.0)
+            total *= max(1.0, (_reading(dismissal, "estimate.quality_drop") or bound) / bound)
+        else:
+            total *= FIXED
+    return total
+
+
+def _bounds(step: Step, attribute: str) -> list[float]:
+    """The numbers in the condition on an attribute."""
+    conditions = [row.condition for row in step.readings if row.attribute == attribute]
+    return [bound for condition in conditions if isinstance(condition, dict) for bound in condition.values() if isinstance(bound, float)]
+
+
+def _shortfall(constraints: tuple[Constraint, ...], dismissal: Dismissal) -> float:
+    """The product of the factors by which constraints are missed."""
+    total = 1.0
+    for row in constraints:
+        value = reading(row, dismissal.estimates)
+        if value and row.bound and not row.holds(value):
+            total *= max(row.bound / value, value / row.bound)
+    return total
 
 
 def _change(dismissal: Dismissal) -> str:

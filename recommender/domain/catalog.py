@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Mapping
+from typing import Any
 
 from recommender.domain.facts import DeviceFacts, FrameworkFacts, MachineFacts, Source
 from recommender.domain.measurement import Evidence

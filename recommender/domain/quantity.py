@@ -60,7 +60,7 @@ class Interval:
     central: float
     high: float
 
-    def scaled(self, factor: float) -> "Interval":
+    def scaled(self, factor: float) -> Interval:
         return Interval(low=self.low * factor, central=self.central * factor, high=self.high * factor)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Mapping
+from typing import Any
 
 from recommender.domain.candidate import Candidate
 from recommender.domain.estimate import Estimate
@@ -112,3 +113,4 @@ class Recommendation:
     hints: tuple[str, ...]
     trace: tuple[Step, ...]
     assumptions: tuple[str, ...] = ()
+    usable_memory: Mapping[str, float | None] = field(default_factory=dict)  # device id -> bytes a model may take

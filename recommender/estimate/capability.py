@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from recommender.decide.tables import Attributes, evaluate
 from recommender.domain.catalog import Catalog, Rate

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from statistics import median
-from typing import TYPE_CHECKING, Mapping
+from typing import TYPE_CHECKING
 
 from recommender.domain.estimate import Estimate
 from recommender.domain.measurement import Evidence
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _ELSEWHERE_SPREAD = 0.20  # another unit of the device, another version, another cooling
 
 
-def measured(subject: "Subject", estimates: Mapping[str, Estimate], evidence: tuple[Evidence, ...]) -> dict[str, Estimate]:
+def measured(subject: Subject, estimates: Mapping[str, Estimate], evidence: tuple[Evidence, ...]) -> dict[str, Estimate]:
     """Estimates replaced by evidence of the very candidate; measured here wins over measured elsewhere."""
     rows = [row for row in evidence if _fits(row, subject)]
     found: dict[str, Estimate] = {}
@@ -28,7 +29,7 @@ def measured(subject: "Subject", estimates: Mapping[str, Estimate], evidence: tu
     return found
 
 
-def _fits(row: Evidence, subject: "Subject") -> bool:
+def _fits(row: Evidence, subject: Subject) -> bool:
     candidate = subject.candidate
     is_path = (row.framework, row.scheme) == (candidate.framework, candidate.scheme) and row.execution_provider in ("", candidate.execution_provider)
     if not is_path or row.model != subject.model.key:

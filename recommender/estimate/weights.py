@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Mapping
 
 from recommender.domain.model import ModelSpec
 from recommender.domain.quantization import QuantScheme

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import Iterable, Mapping
 
 from recommender.domain.catalog import Catalog, MatchRow
 from recommender.domain.facts import DeviceFacts, MachineFacts

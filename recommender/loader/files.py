@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 from recommender.domain.errors import CatalogError
 from recommender.loader.sections import CHILDREN, EVIDENCE_PATTERN, SECTIONS, VERSION_FILE, VOCABULARY_FILE, Section

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from recommender.domain.quantity import parse_quantity, to_base
 from recommender.domain.workload import parse_constraint

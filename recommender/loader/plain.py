@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
-from recommender.domain import catalog, facts, fingerprint, measurement, model, quantization, quantity, rule, workload
+from recommender.domain import catalog, facts, fingerprint, measurement, model, quantity, quantization, rule, workload
 
 _TYPES = {
     cls.__name__: cls

@@ -65,8 +65,8 @@ def recall(words: str | None = None) -> dict[str, Any]:
         raise UsageError("no answer is stored yet" if words is None else f"no stored answer `{words}`", hints=("recommend --target this-machine",))
     try:
         with sqlite3.connect(f"file:{path()}?mode=ro", uri=True) as connection:
-            query = "select document from answers where id like ? order by number desc limit 1"
-            row = connection.execute(query, ((words or "") + "%",)).fetchone()
+            query = "select document from answers where substr(id, 1, length(?1)) = ?1 order by number desc limit 1"
+            row = connection.execute(query, (words or "",)).fetchone()
     except sqlite3.Error as error:
         raise UsageError(f"{path()} cannot be read: {error}", hints=("recommend cache prune",)) from None
     if row is None:

@@ -128,7 +128,7 @@ def test_a_second_model_of_unknown_size_leaves_the_memory_open() -> None:
 
 def test_a_second_model_given_as_a_file_is_as_large_as_its_file() -> None:
     file = Artifact(format="onnx", path="x", size=3 * GIB)
-    assert answer(beside=(model(n_params=None, artifact=file),)).choices[0].memory_by_component["beside"] == 3 * GIB
+    assert answer(beside=(model(n_params=None, task="image-classification", artifact=file),)).choices[0].memory_by_component["beside"] == 3 * GIB
 
 
 def test_measurements_elsewhere_turn_the_order() -> None:

@@ -35,7 +35,7 @@ def matched(seen: Any, *rows: MatchRow, architecture: str | None = "x86_64") -> 
     return found.key if found else None
 
 
-EXACT, NAME = row("exact", {"cpuid": "GenuineIntel:6:140:1"}), row("name", {"name": "Intel Core i7"})
+EXACT, NAME = row("exact", {"cpuid": "GenuineIntel:6:140:1"}), row("name", {"name": "intel core i7"})
 PATTERN, LONGER = row("pattern", {"name_pattern": "intel core *"}), row("longer", {"name_pattern": "intel core i7*"})
 GENERIC = row("generic", {"architecture": "x86_64"}, generic=True)
 

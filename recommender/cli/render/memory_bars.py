@@ -25,11 +25,10 @@ def components(choices: list[Choice]) -> list[str]:
 
 
 def room(document: Document, choice: Choice) -> tuple[float, str] | None:
-    """(bytes, what they are): what an app may use where the trace tells it, else what the device has."""
-    usable = _usable(document, choice)
-    if usable is not None:
-        return usable, "usable memory"
+    """(bytes, what they are): what an app may use where that is known, else what the device has."""
     device = next((row for row in document["target"]["devices"] if row["id"] == choice["device"]), None)
+    if device and device.get("memory_usable"):
+        return float(device["memory_usable"]), "usable memory"
     if device and device["memory_total"]:
         return float(device["memory_total"]), f"memory of {device['id']}"
     memory = document["target"]["memory"]
@@ -86,19 +85,3 @@ def _patterns(name: str) -> str:
         f'<pattern id="{name}-p{number}" width="8" height="8" patternUnits="userSpaceOnUse"><rect width="8" height="8" class="c{number}"/><path class="texture" d="{line}"/></pattern>'
         for number, line in enumerate(lines)
     ) + "</defs>"
-
-
-def _usable(document: Document, choice: Choice) -> float | None:
-    """From a reading of the usable memory of the device, or of the share of it that the choice needs at most."""
-    peak = (choice["estimates"].get("peak_memory") or {}).get("high")
-    for step in document["trace"]["steps"]:
-        subjects = step.get("subjects") or [step.get("subject")]
-        for reading in step["readings"]:
-            value = reading["value"]
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
-                continue
-            if reading["attribute"] == "device.memory_usable" and (choice["device"] in subjects or choice["id"] in subjects):
-                return float(value)
-            if reading["attribute"] == "estimate.memory_ratio" and choice["id"] in subjects and peak:
-                return float(peak) / value
-    return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from recommender.domain.facts import DeviceFacts
-from recommender.domain.quantity import Sourced
 from recommender.domain.names import normalise_name
+from recommender.domain.quantity import Sourced
 from recommender.loader.lint.finding import Finding, Knowledge, Reporter
 
 # figure -> what a real device can have, in base units
