@@ -64,6 +64,14 @@ def _rate(precision: str, attributes: Attributes, catalog: Catalog) -> Rate | No
     return None
 
 
+def is_on_chip(facts: DeviceFacts | None, weights: float) -> bool:
+    """Whether a network of `weights` bytes stays on the chip, so that an inference moves nothing over a memory bus."""
+    if facts is None:
+        return False
+    sram = facts.capability.get("sram")
+    return bool(facts.attributes.get("weights_on_chip") or (sram and sram.value and weights <= sram.value))
+
+
 def efficiency(phase: str, resource: str, attributes: Attributes, catalog: Catalog) -> tuple[Interval | None, str]:
     """The catalogue's share of the peak for a phase, first row that holds, and the row's id."""
     for row in catalog.efficiencies:

@@ -18,7 +18,7 @@ from recommender.domain.quantity import Interval
 from recommender.domain.quantization import QuantScheme
 from recommender.domain.workload import METRICS, Workload
 from recommender.estimate import footprint
-from recommender.estimate.capability import capability_of, compute_precision, overhead, peak_ops
+from recommender.estimate.capability import capability_of, compute_precision, is_on_chip, overhead, peak_ops
 from recommender.estimate.demand import demand_of
 from recommender.estimate.evidence import measured
 from recommender.estimate.quality import quality_estimate
@@ -101,7 +101,9 @@ def _speeds(subject: Subject, demand: Demand, catalog: Catalog) -> dict[str, Est
     peak, origin = peak_ops(subject.device, subject.facts, precision, subject.attributes, catalog, subject.microbenchmark)
     bounds: dict[str, Bound | str] = {}
     inputs: dict[str, dict[str, Any]] = {}
+    on_chip = is_on_chip(subject.facts, demand.resident["weights"])
     for name, phase in demand.phases.items():
+        phase = replace(phase, bytes_moved=0.0) if on_chip else phase
         capability, inputs[name] = capability_of(name, peak, subject.attributes, catalog)
         inputs[name].update(precision=precision, peak_ops_origin=origin, operations=phase.operations, bytes_moved=phase.bytes_moved)
         bounds[name] = phase_time(phase, capability)
