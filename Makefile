@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 BIN := $(VENV)/bin
+# llama.cpp is compiled for the tests: without its image part, which nothing here uses, that takes half as long.
+export CMAKE_ARGS ?= -DLLAVA_BUILD=OFF
 SOURCES := pyproject.toml $(shell find recommender probes knowledge -name '*.py' -o -name '*.toml' -o -name '*.csv' -o -name '*.json')
 
 .PHONY: recommend test check soak clean

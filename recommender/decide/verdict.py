@@ -66,12 +66,7 @@ def hints(choices: tuple[Choice, ...], rejected: tuple[Dismissal, ...], undeterm
         for name in memory_unknowns:
             row = catalog.vocabulary.get("attribute", {}).get(name, {})
             found.append(f"usable memory hangs on {name} ({row.get('meaning', '')}): recommend {row.get('settle', f'--set {name}=true')}")
-    for dismissal in undetermined[:3]:
-        for step in dismissal.because:
-            for row in step.readings:
-                settle = catalog.vocabulary.get("attribute", {}).get(row.attribute, {}).get("settle")
-                if row.value is None and settle:
-                    found.append(f"{dismissal.candidate.id} hangs on {row.attribute}: {settle}")
+    found += _open_facts(undetermined, catalog)
     if choices and target.kind == "this-machine" and choices[0].runnable_here is False:
         framework = catalog.frameworks[choices[0].candidate.framework]
         if framework.install:
@@ -79,6 +74,22 @@ def hints(choices: tuple[Choice, ...], rejected: tuple[Dismissal, ...], undeterm
     if rejected and choices:
         found.append(f"recommend explain --why-not {rejected[0].candidate.id}")
     return tuple(dict.fromkeys(found))
+
+
+def _open_facts(undetermined: tuple[Dismissal, ...], catalog: Catalog) -> list[str]:
+    """What is not known, how many candidates hang on it, and the command that settles it."""
+    hanging: dict[str, list[str]] = {}
+    for dismissal in undetermined:
+        for name in dict.fromkeys(row.attribute for step in dismissal.because for row in step.readings if row.value is None):
+            hanging.setdefault(name, []).append(dismissal.candidate.id)
+    lines = []
+    for name, ids in hanging.items():
+        settle = catalog.vocabulary.get("attribute", {}).get(name, {}).get("settle", "")
+        if settle:
+            who = ids[0] if len(ids) == 1 else f"{len(ids)} candidates"
+            verb = "hangs" if len(ids) == 1 else "hang"
+            lines.append(f"{who} {verb} on {name}: {'recommend ' if settle.startswith('--') else ''}{settle}")
+    return lines
 
 
 def _misses(rejected: tuple[Dismissal, ...], request: Request) -> list[str]:

@@ -111,8 +111,8 @@ def test_a_program_that_fails_is_no_row():
         {"programs": []},
     ],
 )
-def test_junk_gives_no_error(raw):
-    frameworks.parse(raw)
+def test_junk_gives_no_error_and_no_version(raw):
+    assert all(isinstance(row.version, str) for row in frameworks.parse(raw).frameworks)
 
 
 def test_the_list_of_a_real_mac():

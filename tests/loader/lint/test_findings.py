@@ -47,7 +47,7 @@ def test_rules_and_statements_are_found_by_their_own_line(knowledge: Knowledge) 
     lines = Path(path).read_text("utf-8").splitlines()
     assert lines[int(line) - 1 : int(line) + 1] == ["[[rule]]", 'id = "ELG002"']
     assert knowledge.where("support", "SUP-MLX-METAL").rpartition("/")[2].startswith("mlx.toml:")
-    assert knowledge.where("rules", "XXX999") == "rules:XXX999"
+    assert knowledge.where("rules", "ZZZ999") == "rules:ZZZ999"
 
 
 def test_file_that_cannot_be_loaded_is_the_one_finding(tmp_path: Path) -> None:
