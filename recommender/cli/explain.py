@@ -86,7 +86,7 @@ def _why(answer: dict[str, Any], words: str) -> dict[str, Any]:
     lines.append("  criteria, in order:")
     lines += [f"    {c['id']} {c['label']}: {c['shown']}" + (f" ({c['basis']})" if c["basis"] else "") for c in row["criteria"]]
     lines.append("  numbers:")
-    lines += [f"    {wording.name_of(metric)}: {wording.amount(found)}{_inputs(found)}" for metric, found in row["estimates"].items()]
+    lines += [f"    {wording.name_of(metric)}: {wording.amount(found)}{_inputs(found)}" for metric, found in row["estimates"].items() if "does not apply" not in (found["why"] or "")]
     lines.append("  rows that fired:")
     for step in _steps_of(answer, row):
         overridden = f"  [overridden by {step['overridden_by']}]" if step.get("overridden_by") else ""

@@ -12,7 +12,7 @@ from recommender.domain.candidate import Candidate
 from recommender.domain.catalog import Catalog
 from recommender.domain.estimate import Estimate
 from recommender.domain.model import ModelSpec
-from recommender.domain.recommendation import SCHEMA_VERSION, Choice, Dismissal, Recommendation
+from recommender.domain.recommendation import SCHEMA_VERSION, Choice, Dismissal, RecipeStep, Recommendation
 from recommender.domain.rule import Step
 from recommender.domain.target import Target
 from recommender.domain.workload import Constraint, Workload
@@ -145,15 +145,15 @@ def _choice(choice: Choice) -> dict[str, Any]:
         "rules": list(choice.rules),
         "reasons": dict(choice.reasons),
         "warnings": list(choice.warnings),
-        "recipe": [
-            {
-                "action": step.action, "preparer": step.preparer or None, "where": step.where, "inputs": list(step.inputs), "outputs": list(step.outputs),
-                "parameters": rounded(step.parameters), "size": step.size,
-            }
-            for step in choice.recipe
-        ],
-        "launch": choice.launch or None,
+        "recipe": {"steps": [_recipe_step(step) for step in choice.recipe], "launch": choice.launch or None},
         "pareto": choice.pareto,
+    }
+
+
+def _recipe_step(step: RecipeStep) -> dict[str, Any]:
+    return {
+        "action": step.action, "preparer": step.preparer or None, "where": step.where, "inputs": list(step.inputs), "outputs": list(step.outputs),
+        "parameters": rounded(step.parameters), "size": step.size,
     }
 
 

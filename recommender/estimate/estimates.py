@@ -25,6 +25,11 @@ from recommender.estimate.quality import quality_estimate
 from recommender.estimate.roofline import Bound, phase_time
 from recommender.estimate.weights import weight_bytes
 
+_NOT_ESTIMATED = {
+    "load_time": "hangs on the storage: only a measurement tells", "first_call": "hangs on caches and compilation: only a measurement tells",
+    "energy": "no counter was read: only a measurement tells", "sustained_rate": "hangs on cooling: only a measurement tells",
+    "throughput": "several streams share the unit in ways that only a measurement tells",
+}
 _SIZE_SLACK = 0.02  # tokenizer, metadata and alignment beside the weights
 _NO_SIZE_BESIDE = "size of a model that runs beside it not known"
 _LANGUAGE_SPEEDS = ("decode_rate", "tpot", "prefill_rate", "ttft")
@@ -77,6 +82,8 @@ def estimate(subject: Subject, catalog: Catalog, evidence: tuple[Evidence, ...])
     found["download_size"] = _download_size(found["file_size"], catalog.frameworks[subject.candidate.framework])
     found["quality_drop"] = quality_estimate(subject.scheme, subject.candidate.is_as_is and not _is_quantized(subject.model), subject.attributes, catalog)
     found.update(measured(subject, found, evidence))
+    for metric in METRICS:
+        found.setdefault(metric, unknown(metric, _NOT_ESTIMATED.get(metric, "does not apply to this kind of model")))
     return Numbers(estimates=found, memory=memory)
 
 
@@ -120,6 +127,8 @@ def _language_speeds(subject: Subject, bounds: Mapping[str, Bound | str], inputs
     else:
         found["tpot"] = analytic("tpot", decode.seconds, bound=decode.resource, inputs=inputs["decode"])
         found["decode_rate"] = analytic("decode_rate", _inverse(decode.seconds), bound=decode.resource, inputs=inputs["decode"])
+        if subject.workload.concurrency == 1:
+            found["throughput"] = analytic("throughput", _inverse(decode.seconds), bound=decode.resource)
     if isinstance(prefill, str):
         found.update({metric: unknown(metric, prefill) for metric in ("prefill_rate", "ttft")})
     elif prompt:

@@ -95,7 +95,7 @@ def test_hostile_names_stay_text(document: dict[str, Any]) -> None:
     found = copy.deepcopy(document)
     found["model"]["name"] = found["target"]["machine_name"] = HOSTILE
     found["choices"][0]["warnings"] = [HOSTILE]
-    found["choices"][0]["launch"] = "run ``` " + HOSTILE
+    found["choices"][0]["recipe"]["launch"] = "run ``` " + HOSTILE
     found["choices"][0]["scheme"] = "a|b"
     shown = markdown(found)
     outside = re.sub(r"(?ms)^(`{3,})sh\n.*?^\1$", "", shown)

@@ -156,7 +156,7 @@ def _reading(criterion: Mapping[str, Any]) -> str:
 
 
 def _recipe(choice: Choice) -> str:
-    steps = "".join(f"<li>{text(sections.step_words(step))}</li>" for step in choice["recipe"])
+    steps = "".join(f"<li>{text(sections.step_words(step))}</li>" for step in choice["recipe"]["steps"])
     commands = sections.commands(choice)
     block = f"<pre><code>{text(chr(10).join(' '.join(line.split()) for line in commands))}</code></pre>" if commands else ""
     return f"<ol>{steps}</ol>{block}"

@@ -78,7 +78,7 @@ def _row(cells: list[str]) -> str:
 
 
 def _recipe(choice: dict[str, Any]) -> list[str]:
-    lines = [f"{number}. {escaped(sections.step_words(step))}" for number, step in enumerate(choice["recipe"], 1)]
+    lines = [f"{number}. {escaped(sections.step_words(step))}" for number, step in enumerate(choice["recipe"]["steps"], 1)]
     return lines + (["", *_code(sections.commands(choice))] if sections.commands(choice) else [])
 
 

@@ -51,8 +51,8 @@ def step_words(step: Mapping[str, Any]) -> str:
 
 def commands(choice: Mapping[str, Any]) -> list[str]:
     """The lines of the recipe that can be run, and the launch."""
-    lines = [step["parameters"]["command"] for step in choice["recipe"] if step["parameters"].get("command")]
-    return [*lines, choice["launch"]] if choice["launch"] else lines
+    lines = [step["parameters"]["command"] for step in choice["recipe"]["steps"] if step["parameters"].get("command")]
+    return [*lines, choice["recipe"]["launch"]] if choice["recipe"]["launch"] else lines
 
 
 def reasons_between(document: Document, limit: int) -> list[tuple[int, int, str]]:

@@ -86,9 +86,9 @@ def _choice(choice: dict[str, Any], document: Document) -> list[str]:
     if options:
         lines.append(f"    {'settings':<13} {options}")
     if choice["rank"] == 1:
-        lines.append(f"    {'recipe':<13} " + " -> ".join(_step(step) for step in choice["recipe"]))
-        if choice["launch"]:
-            lines.append(f"    {'run':<13} {choice['launch']}")
+        lines.append(f"    {'recipe':<13} " + " -> ".join(_step(step) for step in choice["recipe"]["steps"]))
+        if choice["recipe"]["launch"]:
+            lines.append(f"    {'run':<13} {choice['recipe']['launch']}")
         if choice["runnable_here"] is False:
             lines.append(f"    {'here':<13} this program cannot run it here yet")
     for warning in choice["warnings"]:
