@@ -11,7 +11,7 @@ from recommender.decide import tables
 from recommender.decide.enumerate import Proposal, propose
 from recommender.decide.levels import known, level
 from recommender.decide.prefer import preferred
-from recommender.decide.rank import UNRANKED, Contender, pareto, rank
+from recommender.decide.rank import UNRANKED, Contender, pareto, rank, shown_value
 from recommender.decide.recipe import launch, recipe
 from recommender.decide.tables import Attributes
 from recommender.decide.verdict import NEED, hints, verdict
@@ -52,9 +52,6 @@ def advise(request: Request, target: Target, catalog: Catalog, evidence: tuple[E
     sentences = {step.rule: step.because for steps in advice.values() for step in steps if step.outcome == "fired"}
     choices = _choices(contenders, {item.candidate.id: item for item in eligible}, sentences, request, target, catalog)
     word, why = verdict(choices, undetermined, request)
-    if word == "INFEASIBLE":
-        rejected = (*rejected, *(_needs_broken(choice, request) for choice in choices))
-        choices = ()
     steps = [*(step for found in advice.values() for step in found), *(step for item in weighed for step in item.steps), *(row.step for row in closed)]
     return Recommendation(
         verdict=word, why=why, request=request, choices=choices, rejected=rejected, undetermined=undetermined,
@@ -104,7 +101,20 @@ def _weigh(proposal: Proposal, request: Request, target: Target, catalog: Catalo
     numbers = estimate(subject, catalog, evidence)
     attributes = {**attributes, **_estimate_attributes(numbers, request, attributes)}
     judged = _evaluate(catalog, "candidate", candidate.id, attributes)
-    return Weighed(proposal=proposal, candidate=candidate, numbers=numbers, steps=(*option_steps, *judged))
+    asked = _need_steps(candidate, numbers, request)
+    return Weighed(proposal=proposal, candidate=candidate, numbers=numbers, steps=(*option_steps, *judged, *asked))
+
+
+def _need_steps(candidate: Candidate, numbers: Numbers, request: Request) -> list[Step]:
+    """A step for each thing that was asked (--need) and is not met by what is known."""
+    return [
+        Step(
+            rule=NEED, subject=candidate.id, outcome="fired", effect={"verdict": "ineligible"},
+            because=f"{need.text} is not met: {shown_value(found)} ({found.basis})",
+        )
+        for need in request.workload.needs
+        if (found := numbers.estimates.get(need.metric)) and level([need], numbers.estimates) == "not-met"
+    ]
 
 
 def _evaluate(catalog: Catalog, scope: str, subject: str, attributes: Attributes) -> list[Step]:
@@ -227,19 +237,3 @@ def _choice(number: int, contender: Contender, criteria: tuple[Criterion, ...], 
         runnable_here=(candidate.framework in installed and catalog.frameworks[candidate.framework].has_executor) if target.kind == "this-machine" else None,
         memory_by_component=item.numbers.memory,
     )
-
-
-def _needs_broken(choice: Choice, request: Request) -> Dismissal:
-    """An otherwise eligible candidate that breaks what was asked."""
-    broken = tuple(
-        Step(rule=NEED, subject=choice.candidate.id, outcome="fired", because=f"{need.text} is not met: {shown(choice, need.metric)}")
-        for need in request.workload.needs if level([need], choice.estimates) == "not-met"
-    )
-    return Dismissal(candidate=choice.candidate, eligibility="ineligible", because=broken, estimates=choice.estimates)
-
-
-def shown(choice: Choice, metric: str) -> str:
-    from recommender.decide.rank import shown_value
-
-    found = choice.estimates.get(metric)
-    return f"{shown_value(found)} ({found.basis})" if found else "not known"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recommender.decide.levels import known, reading
+from recommender.decide.levels import known, level, reading
 from recommender.domain.catalog import Catalog
 from recommender.domain.recommendation import Choice, Dismissal, Request
 from recommender.domain.rule import Step
@@ -20,9 +20,7 @@ def verdict(choices: tuple[Choice, ...], undetermined: tuple[Dismissal, ...], re
             return "INCONCLUSIVE", f"nothing is certain to work; {len(undetermined)} candidates hang on facts that were not observed"
         return "INFEASIBLE", "no candidate passes every condition"
     first = choices[0]
-    if request.workload.needs and first.criteria[0].key >= 4.0:
-        return "INFEASIBLE", "no candidate meets what was asked (--need)"
-    if request.workload.needs and first.criteria[0].key >= 2.0:
+    if level(request.workload.needs, first.estimates) == "unknown":
         return "INCONCLUSIVE", "whether what was asked (--need) is met is not known for any candidate; a measurement would settle it"
     if request.workload.floor and not known(request.workload.floor, first.estimates):
         return "INCONCLUSIVE", "nothing that is known to be fast enough is left; the speed of what could work is not known, and a measurement would settle it"
