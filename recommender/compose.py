@@ -223,6 +223,8 @@ def model_overridden(model: ModelSpec, overrides: Mapping[str, object]) -> Model
     changed = {name: value for name, value in fields.items() if name in ModelSpec.__dataclass_fields__}
     if "n_params" in changed and changed["n_params"]:
         changed["n_params"] = int(changed["n_params"])  # type: ignore[call-overload]
+    if "scheme" in fields and model.artifact:
+        changed["artifact"] = replace(model.artifact, scheme=str(fields["scheme"]))
     return replace(model, **changed) if changed else model  # type: ignore[arg-type]
 
 

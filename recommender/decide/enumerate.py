@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recommender.decide import tables
 from recommender.decide.attributes import framework_attributes
@@ -13,7 +13,7 @@ from recommender.domain.catalog import Catalog
 from recommender.domain.facts import FrameworkFacts, SupportStatement
 from recommender.domain.fingerprint import Device
 from recommender.domain.model import ModelSpec
-from recommender.domain.rule import Step
+from recommender.domain.rule import Reading, Step
 from recommender.domain.target import Target
 
 
@@ -77,7 +77,17 @@ def _consider(
     for candidate in _candidates(statement, framework, model, device, target, catalog):
         known = proposals.get(candidate.id)
         if known is None or (known.support.outcome == "unknown" and outcome and not known.refused):
-            proposals[candidate.id] = Proposal(candidate=candidate, device=device, attributes=attributes, support=step, refused=statement.status == "no")
+            is_open = candidate.is_as_is and statement.status != "no" and _has_unknown_scheme(model, statement)
+            support = replace(step, outcome="unknown", readings=(*step.readings, _UNKNOWN_SCHEME)) if is_open else step
+            proposals[candidate.id] = Proposal(candidate=candidate, device=device, attributes=attributes, support=support, refused=statement.status == "no")
+
+
+_UNKNOWN_SCHEME = Reading(attribute="model.scheme", value=None, origin="unknown", outcome="unknown")
+
+
+def _has_unknown_scheme(model: ModelSpec, statement: SupportStatement) -> bool:
+    """The file is of the statement's format, but its header does not tell how its weights are stored."""
+    return bool(model.artifact and model.artifact.format == statement.format and model.artifact.scheme is None)
 
 
 def _candidates(
@@ -86,8 +96,9 @@ def _candidates(
     first = next(other.id for other in target.fingerprint.devices if other.kind == device.kind)
     where = "" if device.id == first else f"@{device.id}"
     artifact = model.artifact
-    for scheme in statement.schemes:
+    for number, scheme in enumerate(statement.schemes):
         is_as_is = bool(artifact and artifact.format == statement.format and artifact.scheme == scheme)
+        is_as_is = is_as_is or (number == 0 and _has_unknown_scheme(model, statement))
         yield Candidate(
             id=f"{framework.key}/{statement.execution_provider}/{scheme}{where}", framework=framework.key,
             execution_provider=statement.execution_provider, device=device.id, device_kind=device.kind, format=statement.format, scheme=scheme,

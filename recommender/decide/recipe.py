@@ -26,9 +26,11 @@ def recipe(model: ModelSpec, candidate: Candidate, scheme: QuantScheme, estimate
         if model.artifact is None or model.artifact.is_quantized:
             wanted = int(model.n_params * _SOURCE_BITS / 8) if model.n_params else None
             steps.append(RecipeStep(action="fetch", preparer="", where="here", inputs=(model.repository or f"source weights of {model.name}",), outputs=("source",), size=wanted))
-        for number, key in enumerate(candidate.preparers, 1):
+        held = model.artifact.format if model.artifact and not model.artifact.is_quantized else ""
+        needed = [key for key in candidate.preparers if not held or catalog.preparers[key].produces != held]
+        for number, key in enumerate(needed, 1):
             preparer = catalog.preparers[key]
-            is_last = number == len(candidate.preparers)
+            is_last = number == len(needed)
             steps.append(RecipeStep(
                 action=preparer.action, preparer=key, where=preparer.where, inputs=(steps[-1].outputs[0] if steps else source,), outputs=(artifact if is_last else f"{artifact}.{key}",),
                 parameters=_parameters(scheme, preparer.command, source, artifact), size=int(size) if size and is_last else None,

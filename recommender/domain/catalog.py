@@ -76,6 +76,7 @@ class Rate:
 class Preparer:
     """One way to make an artifact. action: convert, quantize, compile. where: here, any-x86-linux, cloud, target.
 
+    `produces`: the format that comes out, where it is only one; a source that has it already skips the step.
     `command` is a template ({source}, {out}, {scheme}, {bits}, {group_size}); `has_own`: this program can do it.
     """
 
@@ -85,6 +86,7 @@ class Preparer:
     action: str
     where: str
     has_own: bool
+    produces: str = ""
     command: str = ""
     because: str = ""
     sources: tuple[str, ...] = ()
