@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export CMAKE_ARGS ?= -DLLAVA_BUILD=OFF
 SOURCES := pyproject.toml $(shell find recommender probes knowledge -name '*.py' -o -name '*.toml' -o -name '*.csv' -o -name '*.json')
 
-.PHONY: recommend test check soak clean
+.PHONY: recommend test check clean
 
 recommend: $(VENV)/.base
 	@$(BIN)/recommend --target this-machine $(ARGS)
