@@ -47,7 +47,7 @@ def _target(words: str, catalog: Catalog, say: Say, memory: int | None, vram: in
         return _with_vram(identify(observe_this_machine(say), catalog, kind=THIS_MACHINE, name=THIS_MACHINE), vram)
     path = Path(words)
     if path.exists():
-        return _with_vram(identify(observe_path(path), catalog, kind="recording", name=path.name), vram)
+        return _with_vram(identify(observe_path(path), catalog, kind="recording", name=path.name or str(path.absolute())), vram)
     machine = find_machine(words, catalog)
     if machine:
         return target_of_machine(machine, catalog, memory=memory, vram=vram)
@@ -194,10 +194,10 @@ def _typed(text: str, row: Mapping[str, Any], parse_quantity: Callable[[str, str
         return None
     if row["type"] == "number":
         if row.get("unit") and not _is_number(text):
-            return parse_quantity(text, row["unit"])
+            return _not_negative(parse_quantity(text, row["unit"]), text)
         if not _is_number(text):
             raise ValueError(f"`{text}` is not a number")
-        return float(text)
+        return _not_negative(float(text), text)
     if row["type"] == "flag":
         if text.lower() not in ("true", "false", "yes", "no"):
             raise ValueError(f"`{text}` is neither true nor false")
@@ -207,6 +207,13 @@ def _typed(text: str, row: Mapping[str, Any], parse_quantity: Callable[[str, str
     if "values" in row and text not in row["values"]:
         raise ValueError(f"`{text}` is none of {', '.join(str(value) for value in row['values'])}")
     return text
+
+
+def _not_negative(value: float, text: str) -> float:
+    """Amounts only: counts, sizes and rates are finite and not below zero."""
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"`{text}` must be a finite number, zero or more")
+    return value
 
 
 def _is_number(text: str) -> bool:

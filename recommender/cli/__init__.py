@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import sys
@@ -91,28 +92,48 @@ def cli() -> None:
 def main(args: list[str] | None = None) -> None:
     """Entry point: errors become one line (or one JSON object) and the exit code of their kind."""
     words = sys.argv[1:] if args is None else args
+    _accept_all_letters()
     try:
         code = cli.main(args=words, prog_name="recommend", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except RecommenderError as error:
         _fail(words, error.code, error.message, error.hints, error.exit_code)
     except click.UsageError as error:
-        hint = f"{error.ctx.command_path} --help" if error.ctx else "recommend --help"
+        named = f" {words[0]}" if words and words[0] in COMMANDS else ""
+        hint = f"{error.ctx.command_path if error.ctx else 'recommend' + named} --help"
         _fail(words, "usage", error.format_message(), (hint,), 2)
     except click.ClickException as error:
         _fail(words, "usage", error.format_message(), (), 2)
     except (click.Abort, KeyboardInterrupt):
         _fail(words, "interrupted", "interrupted", (), 130)
+    except BrokenPipeError:
+        _fail(words, "output", "the reader of the output has gone", (), 1)
+    except OSError as error:
+        _fail(words, "system", f"{error.filename or 'the output'}: {error.strerror or error}", (), 1)
+
+
+def _accept_all_letters() -> None:
+    """A console or a file of another encoding than UTF-8 (Windows, latin-1) shows what it cannot write as escapes."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and not _writes_utf8():
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _writes_utf8() -> bool:
+    return (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "").replace("_", "") in ("utf8", "ascii", "usascii")
 
 
 def _fail(words: list[str], code: str, message: str, hints: tuple[str, ...], exit_code: int) -> None:
     line = " ".join(message.split())
-    if "--json" in words or _asks_json(words):
-        print(json.dumps({"error": {"code": code, "message": line, "hints": list(hints)}}))
-    else:
-        print(f"error: {line}", file=sys.stderr)
-        for hint in hints:
-            print(f"hint: {hint}", file=sys.stderr)
+    told = [f"error: {line}", *(f"hint: {hint}" for hint in hints)]
+    try:
+        if "--json" in words or _asks_json(words):
+            print(json.dumps({"error": {"code": code, "message": line, "hints": list(hints)}}), flush=True)
+        else:
+            print("\n".join(told), file=sys.stderr, flush=True)
+    except OSError as error:  # a full disk, a reader that has gone: the exit code still tells
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered must not fail at exit
+        if not isinstance(error, BrokenPipeError):
+            say("\n".join(told))
     sys.exit(exit_code)
 
 
@@ -127,9 +148,14 @@ def say(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """One document on standard output, sorted keys, the same bytes for the same value (no indentation: it would cost a tenth of the run)."""
-    click.echo(printable(json.dumps(value, sort_keys=True, ensure_ascii=False)))
+    click.echo(printable(json.dumps(value, sort_keys=True, ensure_ascii=not _writes_utf8())))
 
 
 def printable(text: str) -> str:
     """Text that can be encoded: a file name that is not UTF-8 shows its odd bytes as escapes (which JSON reads back)."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def in_its_encoding(text: str, form: str) -> str:
+    """A page for an output that is not UTF-8: what is not ASCII as character references, so that any reader shows it."""
+    return text if form != "html" or _writes_utf8() else text.encode("ascii", "xmlcharrefreplace").decode("ascii")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import os
+import math
 from typing import Any
 
 import click
 
-from recommender.cli import print_json, printable, say
+from recommender.cli import in_its_encoding, print_json, printable, say
+from recommender.cli.options import all_overlays
 from recommender.domain.errors import UsageError
 from recommender.domain.quantity import parse_quantity
 from recommender.domain.recommendation import EXIT_CODES, Wishes
@@ -35,6 +36,19 @@ class Quantity(click.ParamType):  # type: ignore[type-arg]  # not generic in all
         return found
 
 
+class Frames(click.FloatRange):
+    """A rate above zero; `nan` and `inf` are none (they pass every comparison and are not JSON)."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        found: float = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return found
+
+
 _POSITIVE = click.IntRange(min=1)
 
 
@@ -54,7 +68,7 @@ _POSITIVE = click.IntRange(min=1)
 @click.option("--batch", type=_POSITIVE)
 @click.option("--concurrency", type=_POSITIVE)
 @click.option("--streams", type=_POSITIVE)
-@click.option("--fps", type=click.FloatRange(min=0, min_open=True))
+@click.option("--fps", type=Frames())
 @click.option("--sustained", type=Quantity("s"), help="Steady load for this long (10m).")
 @click.option("--prototype", "way", flag_value="prototype", help="Way of working: quick to try.")
 @click.option("--enterprise", "way", flag_value="enterprise", help="Way of working: production in an organisation.")
@@ -77,8 +91,7 @@ def advise(**options: Any) -> int:
     from recommender import compose
     from recommender.recommend import combined, decide, largest_usable
 
-    overlays = (*options["overlays"], *(path for path in os.environ.get("RECOMMEND_CATALOG", "").split(os.pathsep) if path))
-    catalog = compose.load_catalog(overlays)
+    catalog = compose.load_catalog(all_overlays(options["overlays"]))
     wishes = _wishes(options, catalog)
     today = _today(options["today"])
     overrides = compose.parse_overrides(options["overrides"], catalog)
@@ -184,7 +197,7 @@ def _print(answer: dict[str, Any], form: str, limit: int, output: str | None) ->
 
         text = render(answer, limit)
     if output is None:
-        return click.echo(printable(text))
+        return click.echo(in_its_encoding(printable(text), form))
     from pathlib import Path
 
     try:

@@ -46,7 +46,7 @@ def difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
         "first_choice": [first, second],
         "flipped": first != second or before["verdict"] != after["verdict"],
         "inputs": _changes(_inputs(before), _inputs(after)),
-        "facts": _changes(_readings(before), _readings(after)),
+        "facts": _changes(*(_readings(answer) | _figures(answer, {first, second}) for answer in (before, after))),
         "rows": _rows(before, after),
         "numbers": _numbers(before, after, {name for name in (first, second) if name}),
         "dismissed": _dismissed(before, after, first, second),
@@ -57,20 +57,30 @@ def _inputs(answer: dict[str, Any]) -> dict[str, Any]:
     flat = {f"model.{name}": value for name, value in answer["model"].items() if name != "artifact"}
     flat |= {f"workload.{name}": value for name, value in answer["workload"].items()}
     flat |= {f"wish.{name}": value for name, value in answer["wishes"].items()}
-    flat |= {f"target.{name}": answer["target"][name] for name in ("name", "machine", "os", "architecture", "digest")}
+    flat |= {f"target.{name}": answer["target"].get(name) for name in ("name", "machine", "os", "architecture", "digest")}
+    flat |= {f"from an overlay: {name}": layer for name, layer in answer.get("overlaid", {}).items()}
     return flat | {name: answer[name] for name in ("catalog_version", "engine_version", "today")}
 
 
 def _readings(answer: dict[str, Any]) -> dict[str, Any]:
     """`device: attribute` -> value, for everything that a fired or open row read of host, device or framework."""
-    found: dict[str, Any] = {"host.memory": answer["target"]["memory"]["limit"] or answer["target"]["memory"]["total"]}
+    found: dict[str, Any] = {"host.memory": answer["target"]["memory"].get("limit") or answer["target"]["memory"].get("total")}
     for step in answer["trace"]["steps"]:
-        subjects = step.get("subjects") or [step["subject"]]
+        subjects = step.get("subjects") or [step.get("subject")]
         for reading in step["readings"]:
             if reading["attribute"].startswith(("host.", "device.", "framework.")):
                 for subject in subjects if len(subjects) < 4 else ("several candidates",):
                     found[f"{reading['attribute']} ({subject})"] = reading["value"]
     return found
+
+
+def _figures(answer: dict[str, Any], names: set[str | None]) -> dict[str, Any]:
+    """`device: figure` -> value, for the facts that the numbers of the two first choices rest on."""
+    rows = [row for row in answer["choices"] if row["id"] in names]
+    return {
+        f"{name} ({row['device']})": estimate["inputs"][name]
+        for row in rows for estimate in row["estimates"].values() for name in ("memory_bandwidth", "peak_ops") if estimate["inputs"].get(name)
+    }
 
 
 def _changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, list[Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from recommender.cli import print_json, stored
+from recommender.cli.options import catalog_option, json_option
 from recommender.cli.render import wording
 from recommender.domain.errors import UsageError
 
@@ -20,13 +21,20 @@ _RULE_ID = re.compile(r"^[A-Z]{3}\d{3}$|^SUP-")
 @click.option("--why", metavar="CANDIDATE", help="Every reading behind a candidate.")
 @click.option("--why-not", metavar="CANDIDATE", help="Why a candidate, a framework or a scheme is not first, or not there.")
 @click.option("--compare", nargs=2, metavar="A B", help="The criteria of two candidates side by side.")
-@click.option("--json", "as_json", is_flag=True)
-def explain(what: str | None, why: str | None, why_not: str | None, compare: tuple[str, str] | None, as_json: bool) -> int:
+@catalog_option
+@json_option
+def explain(what: str | None, why: str | None, why_not: str | None, compare: tuple[str, str] | None, overlays: tuple[str, ...], as_json: bool) -> int:
     """Why this answer: of the last one, of a stored ID or of a document FILE; or the page of a RULE."""
-    if what and _RULE_ID.match(what):
+    asked = [name for name, value in (("--why", why), ("--why-not", why_not), ("--compare", compare)) if value is not None]
+    is_rule = what is not None and _RULE_ID.match(what) is not None
+    if len(asked) > 1 or (asked and is_rule):
+        raise UsageError(f"{' and '.join(asked if not is_rule else [f'`{what}`', *asked])} exclude each other", hints=("recommend explain --help",))
+    if empty := [name for name, value in (("ID", what), ("--why", why), ("--why-not", why_not)) if value is not None and not value.strip()]:
+        raise UsageError(f"{empty[0]} is empty", hints=("recommend explain --help",))
+    if what and is_rule:
         from recommender.cli.rules import rule_page
 
-        return rule_page(what, as_json)
+        return rule_page(what, as_json, overlays)
     document = stored.answer(what)
     answers = document.get("answers", [document])
     if why:
@@ -99,7 +107,7 @@ def _steps_of(answer: dict[str, Any], row: dict[str, Any]) -> list[dict[str, Any
     """Steps about the candidate, and those about its device that concern its framework, scheme or unit."""
     found = []
     for step in answer["trace"]["steps"]:
-        subjects = step.get("subjects") or [step["subject"]]
+        subjects = step.get("subjects") or [step.get("subject")]
         if step["outcome"] != "fired":
             continue
         effect = step["effect"]

@@ -7,17 +7,18 @@ from typing import Any
 import click
 
 from recommender.cli import print_json, say
+from recommender.cli.options import all_overlays, catalog_option, json_option
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--target", "-t", default="this-machine", show_default=True)
-@click.option("--catalog", "overlays", multiple=True, metavar="DIR")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--target", "-t", default="this-machine", show_default=True, help="this-machine, a machine of the catalogue, or a recording.")
+@catalog_option
+@json_option
 def frameworks(target: str, overlays: tuple[str, ...], as_json: bool) -> int:
     """Frameworks by what they reach on the target, and the probes that are loaded."""
     from recommender import compose
 
-    catalog = compose.load_catalog(overlays)
+    catalog = compose.load_catalog(all_overlays(overlays))
     found = compose.resolve_target(target, catalog, say)
     rows = [_row(framework, found, catalog) for framework in catalog.frameworks.values()]
     probes = _probes() if target == compose.THIS_MACHINE else []

@@ -27,7 +27,7 @@ def probe(sysroot: str | None, record_to: str | None, recording: str | None, ref
     if sysroot and recording:
         raise UsageError("--sysroot and --target exclude each other")
     if record_to and not (sysroot or recording):
-        return _record(record_to, not no_microbenchmark)
+        return _record(record_to, not no_microbenchmark, as_json)
     if record_to:
         raise UsageError("--record writes this machine's recording; it goes with neither --sysroot nor --target")
     if sysroot or recording:
@@ -45,17 +45,19 @@ def probe(sysroot: str | None, record_to: str | None, recording: str | None, ref
     return 0
 
 
-def _record(record_to: str, with_microbenchmark: bool) -> int:
+def _record(record_to: str, with_microbenchmark: bool, as_json: bool) -> int:
     from recommender.compose import observe_this_machine
     from recommender.intake.record import record
     from recommender.intake.run import load_probes
     from recommender.intake.static_cache import live_host
 
+    path = Path(record_to)
+    if not path.name or path.is_dir():
+        raise UsageError(f"--record `{record_to}` is a folder, not a file", hints=("recommend probe --record machine.json",))
     say("observing this machine ...")
     fingerprint = observe_this_machine(say, with_microbenchmark=with_microbenchmark)
     probes = load_probes()
     found = record(live_host(probes), probes, microbenchmark=fingerprint.microbenchmark)
-    path = Path(record_to)
     partial = path.with_name(path.name + ".partial")
     try:
         partial.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", "utf-8")
@@ -64,6 +66,8 @@ def _record(record_to: str, with_microbenchmark: bool) -> int:
         partial.unlink(missing_ok=True)
         raise UsageError(f"--record `{record_to}`: {error.strerror}") from None
     say(f"wrote {record_to}: {len(found['files'])} files, {len(found['commands'])} commands, private values scrubbed")
+    if as_json:
+        print_json({"recording": record_to, "files": len(found["files"]), "commands": len(found["commands"]), "digest": fingerprint.digest})
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from recommender.decide import attributes as attribute
 from recommender.decide import tables
 from recommender.decide.enumerate import Proposal, propose
-from recommender.decide.levels import known, level
+from recommender.decide.levels import known, level, reading
 from recommender.decide.prefer import preferred
 from recommender.decide.rank import UNRANKED, Contender, pareto, rank, shown_value
 from recommender.decide.recipe import launch, recipe
@@ -71,7 +71,7 @@ def device_attributes(request: Request, target: Target, catalog: Catalog) -> dic
     found: dict[str, Attributes] = {}
     for device in target.fingerprint.devices:
         of_device = {**attribute.device_attributes(device, target.matched.get(device.id), target, host), **shared}
-        of_device = attribute.overridden(of_device, target.overrides)
+        of_device = attribute.overridden({**of_device, **attribute.follow_ups(target.overrides)}, target.overrides)
         usable, budget = attribute.usable_memory(of_device, catalog.budgets)
         if "device.memory_usable" not in target.overrides:
             of_device["device.memory_usable"] = (usable, f"estimated ({budget.id})" if budget else "unknown")
@@ -110,7 +110,7 @@ def _need_steps(candidate: Candidate, numbers: Numbers, request: Request) -> lis
     return [
         Step(
             rule=NEED, subject=candidate.id, outcome="fired", effect={"verdict": "ineligible"},
-            because=f"{need.text} is not met: {shown_value(found)} ({found.basis})",
+            because=f"{need.text} is not met: {shown_value(replace(found, central=reading(need, numbers.estimates)))} ({found.basis})",
         )
         for need in request.workload.needs
         if (found := numbers.estimates.get(need.metric)) and level([need], numbers.estimates) == "not-met"
@@ -139,8 +139,8 @@ _BESIDE_BITS = 4.85  # a second model's weights at Q4_K_M's bits per weight; its
 def _beside_bytes(request: Request) -> float | None:
     """Bytes of the models that run beside it: weights (a file's own size, else by parameters) and KV cache. None when one cannot be told."""
     sizes = [model.artifact.size if model.artifact else (model.n_params or 0) * _BESIDE_BITS / 8 for model in request.beside]
-    caches = [kv_cache_bytes(model, request.workload.context) or 0.0 for model in request.beside if model.is_language_model]
-    return None if 0 in sizes else float(sum(sizes) + sum(caches))
+    caches = [kv_cache_bytes(model, request.workload.context) for model in request.beside if model.is_language_model]
+    return None if 0 in sizes or None in caches else float(sum(sizes) + sum(size or 0.0 for size in caches))
 
 
 def _estimate_attributes(numbers: Numbers, request: Request, attributes: Attributes) -> dict[str, tuple[Any, str]]:
@@ -226,7 +226,6 @@ def _choice(number: int, contender: Contender, criteria: tuple[Criterion, ...], 
     fired = tables.effective(item.steps)
     unit_row = contender.unit_place[1] if len({device.kind for device in target.fingerprint.devices}) > 1 else ""
     placed = [row for row in (unit_row, contender.framework_place[1], contender.scheme_place[1]) if row]
-    installed = {row.framework for row in target.fingerprint.frameworks}
     return Choice(
         rank=number, candidate=candidate, estimates=contender.estimates, criteria=criteria,
         rules=tuple(dict.fromkeys([candidate.statement, *placed, *(step.rule for step in fired)])),
@@ -234,6 +233,14 @@ def _choice(number: int, contender: Contender, criteria: tuple[Criterion, ...], 
         warnings=tuple(dict.fromkeys(step.effect["warn"] for step in fired if "warn" in step.effect)),
         recipe=recipe(request.model, candidate, catalog.schemes[candidate.scheme], contender.estimates, catalog),
         launch=launch(candidate, request.model, catalog), pareto=is_pareto,
-        runnable_here=(candidate.framework in installed and catalog.frameworks[candidate.framework].has_executor) if target.kind == "this-machine" else None,
+        runnable_here=_is_runnable(candidate, target) and catalog.frameworks[candidate.framework].has_executor if target.kind == "this-machine" else None,
         memory_by_component=item.numbers.memory,
+    )
+
+
+def _is_runnable(candidate: Candidate, target: Target) -> bool:
+    """Whether the framework is installed with the execution provider; one that was not asked for its list may have it."""
+    return any(
+        row.framework == candidate.framework and (row.execution_providers is None or candidate.execution_provider in row.execution_providers)
+        for row in target.fingerprint.frameworks
     )

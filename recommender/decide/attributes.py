@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from recommender.decide.tables import Attributes, evaluate
@@ -63,9 +63,9 @@ def device_attributes(device: Device, facts: DeviceFacts | None, target: Target,
         "device.generation": _told(facts.generation if facts else None, "fact"),
         "device.soc": _told(device.identifiers.get("soc") or (facts.soc if facts else None), probed),
         "device.features": (features, probed) if features else (None, "unknown"),
-        "device.has_int8_dot": (any(f in features for f in INT8_DOT), "estimated") if features else (None, "unknown"),
+        "device.has_int8_dot": _has_int8_dot(features),
         "device.precisions": _told(facts.precisions if facts and facts.precisions else None, "fact"),
-        "device.compute_capability": _told(float(capability) if capability else None, probed),
+        "device.compute_capability": _told(_number(capability), probed),
         "device.hexagon_arch": _told(known.get("hexagon_arch"), "fact"),
         "device.gfx": _told(device.identifiers.get("gfx") or known.get("gfx"), probed),
         "device.memory_kind": _told(kind, probed),
@@ -77,8 +77,21 @@ def device_attributes(device: Device, facts: DeviceFacts | None, target: Target,
     }
 
 
+def _has_int8_dot(features: Iterable[str]) -> tuple[bool | None, str]:
+    return (any(f in features for f in INT8_DOT), "estimated") if features else (None, "unknown")
+
+
+def _number(text: Any) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:  # a document that was edited by hand
+        return None
+
+
 def own_memory(device: Device, facts: DeviceFacts | None, kind: str | None, host: Attributes) -> float | None:
-    """Bytes of the pool the device works from: its own when dedicated, else the host's."""
+    """Bytes of the pool the device works from: its own when dedicated, the host's when shared; of another kind only what it says itself."""
+    if kind is None:
+        return device.memory_total
     if kind == "dedicated":
         fact = facts.capability.get("memory_capacity") if facts else None
         return device.memory_total or (fact.value if fact else None)
@@ -150,7 +163,7 @@ def model_attributes(model: ModelSpec) -> dict[str, tuple[Any, str]]:
         "model.modality": _told(model.modality, origin),
         "model.n_params": _told(model.n_params, origin),
         "model.is_mixture_of_experts": (bool(model.n_experts), origin),
-        "model.is_quantized": (bool(artifact and artifact.is_quantized), origin),
+        "model.is_quantized": _told(artifact.is_quantized if artifact else False, origin),
         "model.format": (artifact.format if artifact else "safetensors", origin if artifact else "assumed"),
         "model.scheme": _told(artifact.scheme if artifact else None, origin),
         "model.operators": _told(model.operators or None, origin),
@@ -158,9 +171,16 @@ def model_attributes(model: ModelSpec) -> dict[str, tuple[Any, str]]:
         "model.context_length": _told(model.context_length, origin),
         "model.gated": (model.gated, origin) if model.gated is not None else (None, "unknown"),
         "model.license": _told(model.license, origin),
-        "model.has_source_weights": (not (artifact and artifact.is_quantized), origin),
-        "model.has_known_source": (not (artifact and artifact.is_quantized) or bool(model.repository), origin),
+        "model.has_source_weights": _told(artifact.is_quantized is False if artifact and artifact.is_quantized is not None else (None if artifact else True), origin),
+        "model.has_known_source": _told(_has_known_source(model), origin),
     }
+
+
+def _has_known_source(model: ModelSpec) -> bool | None:
+    """None for a file of which is not told whether it is quantized, and that names no repository."""
+    if model.artifact is None or model.repository:
+        return True
+    return None if model.artifact.is_quantized is None else not model.artifact.is_quantized
 
 
 def _dynamic_shapes(model: ModelSpec) -> tuple[bool | None, str]:
@@ -213,6 +233,14 @@ def candidate_attributes(candidate: Candidate, wishes: Wishes, catalog: Catalog)
         "candidate.is_wanted": (is_wanted, "declared"),
         "candidate.needs_cloud": (needs_cloud, "fact"),
     }
+
+
+def follow_ups(overrides: Mapping[str, object]) -> dict[str, tuple[Any, str]]:
+    """What is derived from a what-if and would contradict it otherwise."""
+    if "device.features" not in overrides:
+        return {}
+    features: Any = overrides["device.features"]
+    return {"device.has_int8_dot": _has_int8_dot(features or ())}
 
 
 def overridden(attributes: Attributes, overrides: Mapping[str, object]) -> dict[str, tuple[Any, str]]:

@@ -70,7 +70,7 @@ def _target(target: Target, found: Recommendation) -> dict[str, Any]:
         "machine_name": (target.machine.name if target.machine else None) or fp.machine.get("model"),
         "os": fp.os.get("name"),
         "architecture": fp.architecture,
-        "memory": {"total": fp.memory.total, "available": fp.memory.available, "limit": fp.memory.limit},
+        "memory": {"total": fp.memory.total, "limit": fp.memory.limit},  # what is free moves, and nothing is decided by it
         "devices": [
             {
                 "id": device.id, "kind": device.kind, "name": device.name or (target.matched[device.id].name if device.id in target.matched else None),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from recommender.decide import tables
-from recommender.decide.attributes import framework_attributes
+from recommender.decide.attributes import framework_attributes, overridden
 from recommender.decide.tables import Attributes
 from recommender.domain.candidate import Candidate
 from recommender.domain.catalog import Catalog
@@ -44,7 +44,8 @@ def propose(model: ModelSpec, target: Target, catalog: Catalog, by_device: Mappi
     closed: dict[tuple[str, str, str], Unsupported] = {}
     for device in target.fingerprint.devices:
         for framework in catalog.frameworks.values():
-            attributes = {**by_device[device.id], **framework_attributes(framework, target)}
+            of_framework = overridden(framework_attributes(framework, target), {k: v for k, v in target.overrides.items() if k.startswith("framework.")})
+            attributes = {**by_device[device.id], **of_framework}
             for statement in sorted(framework.support, key=lambda row: row.status != "no"):
                 _consider(statement, framework, model, device, attributes, target, catalog, proposals, closed)
     opened = {(p.candidate.framework, p.candidate.execution_provider, p.device.id) for p in proposals.values()}
@@ -76,10 +77,18 @@ def _consider(
         return  # a belief that is only maybe wrong closes nothing
     for candidate in _candidates(statement, framework, model, device, target, catalog):
         known = proposals.get(candidate.id)
-        if known is None or (known.support.outcome == "unknown" and outcome and not known.refused):
+        is_better = known is not None and not known.refused and _is_better(candidate, known, outcome)
+        if known is None or is_better:
             is_open = candidate.is_as_is and statement.status != "no" and _has_unknown_scheme(model, statement)
             support = replace(step, outcome="unknown", readings=(*step.readings, _UNKNOWN_SCHEME)) if is_open else step
             proposals[candidate.id] = Proposal(candidate=candidate, device=device, attributes=attributes, support=support, refused=statement.status == "no")
+
+
+def _is_better(candidate: Candidate, known: Proposal, outcome: bool | None) -> bool:
+    """Of two statements for one path and scheme: the one that takes the user's file as it is, then the one that is sure."""
+    if candidate.is_as_is != known.candidate.is_as_is:
+        return candidate.is_as_is
+    return known.support.outcome == "unknown" and bool(outcome)
 
 
 _UNKNOWN_SCHEME = Reading(attribute="model.scheme", value=None, origin="unknown", outcome="unknown")

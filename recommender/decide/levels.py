@@ -25,12 +25,14 @@ def level(constraints: Iterable[Constraint], estimates: Mapping[str, Estimate], 
 
 
 def reading(constraint: Constraint, estimates: Mapping[str, Estimate], *, pessimistic: bool = False) -> float | None:
-    """The number that a constraint is held against; None when not known. A percentile is never read off a central estimate."""
+    """The number that a constraint is held against; None when not known. A percentile is never read off an estimate."""
     found = estimates.get(constraint.metric)
     if found is None or found.central is None:
         return None
+    if constraint.statistic and found.basis != "measured-here":
+        return None
     if constraint.statistic == "p95":
-        return None if found.basis not in ("measured-here",) else found.high
+        return found.high
     if pessimistic or constraint.metric == "peak_memory":
         return found.low if METRICS[constraint.metric][1] == "up" else found.high
     return found.central

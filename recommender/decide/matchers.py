@@ -16,7 +16,10 @@ def _version_tuple(text: str) -> tuple[int, ...]:
     return numbers + (0,) * (4 - len(numbers))
 
 
-def _version(value: Any, bound: Any) -> bool:
+def _version(value: Any, bound: Any) -> bool | None:
+    """None when the value is no version (a rolling release, a code name): that is neither older nor newer."""
+    if not _VERSION.match(str(value)):
+        return None
     relation = (_VERSION.match(str(bound)) or [None, None])[1] or "=="
     left, right = _version_tuple(str(value)), _version_tuple(str(bound))
     return {">=": left >= right, "<=": left <= right, "==": left == right, ">": left > right, "<": left < right}[relation]
@@ -26,7 +29,7 @@ def _as_list(bound: Any) -> list[Any]:
     return list(bound) if isinstance(bound, (list, tuple)) else [bound]
 
 
-MATCHERS: dict[str, Callable[[Any, Any], bool]] = {
+MATCHERS: dict[str, Callable[[Any, Any], bool | None]] = {
     "in": lambda value, bound: value in bound,
     "not_in": lambda value, bound: value not in bound,
     "at_least": lambda value, bound: value >= bound,

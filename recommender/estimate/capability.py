@@ -64,12 +64,15 @@ def _rate(precision: str, attributes: Attributes, catalog: Catalog) -> Rate | No
     return None
 
 
-def is_on_chip(facts: DeviceFacts | None, weights: float) -> bool:
-    """Whether a network of `weights` bytes stays on the chip, so that an inference moves nothing over a memory bus."""
+def is_on_chip(facts: DeviceFacts | None, weights: float, *, is_language_model: bool) -> bool:
+    """Whether a network of `weights` bytes stays on the chip, so that an inference moves nothing over a memory bus.
+
+    A chip that is built to hold its weights holds those of a vision network; of a language model only what fits its stated memory.
+    """
     if facts is None:
         return False
     sram = facts.capability.get("sram")
-    return bool(facts.attributes.get("weights_on_chip") or (sram and sram.value and weights <= sram.value))
+    return bool((facts.attributes.get("weights_on_chip") and not is_language_model) or (sram and sram.value and weights <= sram.value))
 
 
 def efficiency(phase: str, resource: str, attributes: Attributes, catalog: Catalog) -> tuple[Interval | None, str]:

@@ -108,7 +108,7 @@ def _speeds(subject: Subject, demand: Demand, catalog: Catalog) -> dict[str, Est
     peak, origin = peak_ops(subject.device, subject.facts, precision, subject.attributes, catalog, subject.microbenchmark)
     bounds: dict[str, Bound | str] = {}
     inputs: dict[str, dict[str, Any]] = {}
-    on_chip = is_on_chip(subject.facts, demand.resident["weights"])
+    on_chip = is_on_chip(subject.facts, demand.resident["weights"], is_language_model=subject.model.is_language_model)
     for name, phase in demand.phases.items():
         phase = replace(phase, bytes_moved=0.0) if on_chip else phase
         capability, inputs[name] = capability_of(name, peak, subject.attributes, catalog)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -17,15 +18,31 @@ _ELSEWHERE_SPREAD = 0.20  # another unit of the device, another version, another
 
 
 def measured(subject: Subject, estimates: Mapping[str, Estimate], evidence: tuple[Evidence, ...]) -> dict[str, Estimate]:
-    """Estimates replaced by evidence of the very candidate; measured here wins over measured elsewhere."""
-    rows = [row for row in evidence if _fits(row, subject)]
+    """Estimates replaced by evidence of the very candidate; measured here wins over measured elsewhere.
+
+    What follows from a measured figure is measured too: throughput from latency, time per token from the rate of decoding.
+    """
+    rows = [row for row in evidence if _fits(row, subject) and row.metric not in _not_comparable(subject)]
     found: dict[str, Estimate] = {}
     for metric in dict.fromkeys(row.metric for row in rows):
         same = [row for row in rows if row.metric == metric]
         here = [row for row in same if row.digest]
         found[metric] = _estimate(metric, here or same, "measured-here" if here else "measured-elsewhere", estimates.get(metric))
-    if "latency" in found and "throughput" not in found:
-        found["throughput"] = _throughput(found["latency"], subject.workload.batch)
+    for metric, source in (("throughput", "latency"), ("tpot", "decode_rate")):
+        if metric not in found and source in found and found[source].low:
+            found[metric] = _reciprocal(found[source], metric)
+    if "decode_rate" in found and "throughput" not in found and subject.workload.concurrency == 1:
+        found["throughput"] = replace(found["decode_rate"], metric="throughput", unit=METRICS["throughput"][0], inputs={})
+    return found
+
+
+def _not_comparable(subject: Subject) -> set[str]:
+    """Metrics whose figures, taken of one model with one input at a time, do not speak of this workload."""
+    found: set[str] = set()
+    if subject.workload.batch > 1:
+        found |= {"latency", "throughput", "peak_memory"}
+    if subject.workload.concurrency > 1 or subject.beside_bytes != 0:
+        found.add("peak_memory")
     return found
 
 
@@ -53,9 +70,9 @@ def _estimate(metric: str, rows: list[Evidence], basis: str, computed: Estimate 
     )
 
 
-def _throughput(latency: Estimate, batch: int) -> Estimate:
-    assert latency.low and latency.central and latency.high
+def _reciprocal(found: Estimate, metric: str) -> Estimate:
+    assert found.low and found.central and found.high
     return Estimate(
-        metric="throughput", unit="1/s", low=batch / latency.high, central=batch / latency.central, high=batch / latency.low,
-        basis=latency.basis, sources=latency.sources, why="one over the measured latency",
+        metric=metric, unit=METRICS[metric][0], low=1 / found.high, central=1 / found.central, high=1 / found.low, basis=found.basis,
+        bound=found.bound, sources=found.sources, why=f"one over the measured {found.metric}",
     )

@@ -46,4 +46,4 @@ def kv_read_bytes(model: ModelSpec, depth: float, *, bytes_per_element: float = 
     whole = kv_cache_bytes(model, depth, bytes_per_element=bytes_per_element)
     if not whole or depth <= 0:
         return 0.0
-    return whole * depth / _padded(depth) if model.attention.kind != "sliding" else min(whole, whole * depth / _padded(depth))
+    return whole * depth / _padded(depth)

@@ -27,6 +27,7 @@ from recommender.domain.fingerprint import (
 from recommender.intake.digest import with_digest
 
 CORE_FIELDS = ("physical", "logical", "performance", "efficiency")
+NUMBERS = ("cpu_quota", "cpuset_cpus", "memory_bandwidth", "fp32_ops")  # of the limits and of the microbenchmark
 MEMORY_FIELDS = ("total", "available", "limit", "limit_used", "swap_total")
 
 
@@ -70,8 +71,8 @@ def fingerprint_from_document(document: Any) -> Fingerprint:
             memory=_memory(found.get("memory")) or HostMemory(),
             frameworks=_frameworks(found.get("frameworks")),
             power=_mapping(found.get("power"), "power"),
-            limits=_mapping(found.get("limits"), "limits"),
-            microbenchmark=_mapping(found.get("microbenchmark"), "microbenchmark"),
+            limits=_numbers(found.get("limits"), "limits"),
+            microbenchmark=_numbers(found.get("microbenchmark"), "microbenchmark"),
             outcomes=tuple(outcome_from_document(item, where) for where, item in _items(found.get("outcomes"), "outcomes")),
             digest="",
         )
@@ -261,6 +262,16 @@ def _mapping(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise _wrong(where, "an object", value)
     return value
+
+
+def _numbers(value: Any, where: str) -> Mapping[str, Any]:
+    """A mapping some of whose values are computed with (NUMBERS): those are finite numbers, or null."""
+    found = _mapping(value, where)
+    for key in NUMBERS:
+        item = found.get(key)
+        if item is not None and (isinstance(item, bool) or not isinstance(item, (int, float)) or not math.isfinite(item)):
+            raise _wrong(f"{where}.{key}", "a number", item)
+    return found
 
 
 def _items(value: Any, where: str) -> list[tuple[str, Any]]:

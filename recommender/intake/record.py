@@ -19,6 +19,7 @@ from recommender.ports import HostAccess, Probe
 
 RECORDING_SCHEMA = 1
 MAX_RECORDING = 64 << 20  # bytes
+_STREAMS = (Path("/dev"), Path("/dev/fd"))  # /dev/stdin, and what a shell gives for <(command)
 _PARTS: dict[str, type] = {"files": str, "links": str, "dirs": list, "commands": dict, "python": object}
 
 
@@ -92,6 +93,8 @@ def observe_recording(path: str | Path, probes: Sequence[Probe] | None = None) -
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file() and path.parent not in _STREAMS:
+        raise RecordingError("cannot be read (no regular file)")  # opening a pipe that nobody writes would never end
     try:
         with path.open("rb") as stream:
             data = stream.read(MAX_RECORDING + 1)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from recommender.decide.advise import advise
+from recommender.decide.advise import advise, device_attributes
+from recommender.decide.rank import shown_value
 from recommender.domain.fingerprint import HostMemory, InstalledFramework
 from recommender.domain.measurement import Evidence
 from recommender.domain.model import Artifact
@@ -226,3 +227,33 @@ def test_a_floor_on_what_is_not_known_excludes_nothing() -> None:
 
 def test_words_and_exit_codes_are_one_list() -> None:
     assert set(EXIT_CODES) == set(VERDICTS)
+
+
+@pytest.mark.parametrize(("providers", "expected"), [(None, True), (("cpu",), True), (("cuda",), False), ((), False)])
+def test_a_framework_without_the_execution_provider_does_not_run_it(providers: tuple[str, ...] | None, expected: bool) -> None:
+    here = (InstalledFramework(framework="alpha", package="alpha", version="1", execution_providers=providers),)
+    assert answer(target(kind="this-machine", frameworks=here)).choices[0].runnable_here is expected
+
+
+def test_a_broken_need_shows_the_number_that_was_judged() -> None:
+    found = answer(work=workload(needs=("peak_memory<=100MB",)))
+    for row in found.rejected:
+        (step,) = (step for step in row.because if step.rule == "NEED")
+        peak = row.estimates["peak_memory"]
+        assert shown_value(replace(peak, central=peak.high)) in step.because
+
+
+def test_a_second_model_of_unknown_cache_leaves_the_memory_open() -> None:
+    found = answer(beside=(model(n_layers=None),))
+    assert found.verdict == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize(("features", "expected"), [(("avx2", "avx512_vnni"), True), (("avx2",), False)])
+def test_a_what_if_on_features_reaches_what_follows_from_them(features: tuple[str, ...], expected: bool) -> None:
+    box = replace(target(device(features=("avx2",))), overrides={"device.features": features})
+    request = Request(model=model(), workload=workload())
+    assert device_attributes(request, box, catalog())["cpu0"]["device.has_int8_dot"][0] is expected
+
+
+def test_a_median_is_never_read_off_an_estimate() -> None:
+    assert answer(of=network(), work=vision_workload(needs=("latency.p50<=10 s",))).verdict == "INCONCLUSIVE"

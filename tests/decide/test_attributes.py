@@ -153,3 +153,20 @@ def test_wanted_frameworks(wishes: Wishes, expected: bool) -> None:
 @pytest.mark.parametrize(("preparers", "expected"), [((), False), (("maker",), False), (("maker", "cloudy"), True)])
 def test_a_cloud_preparer_is_told(preparers: tuple[str, ...], expected: bool) -> None:
     assert candidate_attributes(candidate(preparers=preparers), Wishes(), catalog())["candidate.needs_cloud"][0] is expected
+
+
+def test_a_pool_of_unknown_kind_is_not_taken_for_the_hosts() -> None:
+    host = {"host.memory_total": (16 * GIB, "probed")}
+    assert own_memory(device("gpu0"), None, None, host) is None
+    assert own_memory(device("gpu0", memory_total=6 * GIB), None, None, host) == 6 * GIB
+
+
+def test_a_file_that_does_not_tell_whether_it_is_quantized_stays_unknown() -> None:
+    found = model_attributes(model(artifact=Artifact(format="engine", path="x", size=1), repository=None))
+    assert [found[f"model.{name}"] for name in ("is_quantized", "has_source_weights", "has_known_source")] == [(None, "unknown")] * 3
+
+
+def test_a_compute_capability_that_is_no_number_is_unknown() -> None:
+    odd = device("gpu0", identifiers={"compute_capability": "sm_90"})
+    box = target(odd)
+    assert device_attributes(odd, None, box, host_attributes(box))["device.compute_capability"] == (None, "unknown")

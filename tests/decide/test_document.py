@@ -93,3 +93,7 @@ def test_rounding_keeps_six_digits_and_is_stable(value: float) -> None:
 
 def test_rounding_leaves_flags_texts_and_counts_alone() -> None:
     assert rounded({"a": True, "b": "x", "c": 1234567, "d": (1.23456789, None)}) == {"a": True, "b": "x", "c": 1234567, "d": [1.23457, None]}
+
+
+def test_memory_that_happens_to_be_free_is_no_part_of_the_answer() -> None:
+    assert made(box=target(memory=HostMemory(total=16 * GIB, available=3 * GIB))) == made(box=target(memory=HostMemory(total=16 * GIB, available=9 * GIB)))

@@ -109,3 +109,19 @@ def test_the_order_is_fixed() -> None:
 def test_a_model_without_file_starts_from_its_source() -> None:
     (found,), _ = proposed(framework("beta", statement("beta", ("W4",), preparers=("maker", "squeezer"))), of=replace(model(), artifact=None))
     assert found.candidate.preparers == ("maker", "squeezer") and not found.candidate.is_as_is
+
+
+@pytest.mark.parametrize("scheme", ["W4", None])
+def test_of_two_formats_for_one_path_the_users_own_file_counts(scheme: str | None) -> None:
+    rows = (statement("beta", ("W4",), format="onnx", preparers=("maker",)), statement("beta", ("W4",), id="S2", format="context-binary"))
+    mine = model(artifact=Artifact(format="context-binary", path="m.bin", size=1, scheme=scheme))
+    for order in (rows, rows[::-1]):
+        (found,), _ = proposed(framework("beta", *order), of=mine)
+        assert found.candidate.is_as_is and found.candidate.format == "context-binary"
+
+
+def test_what_if_values_of_a_framework_reach_its_statements() -> None:
+    newer = framework("beta", statement("beta", ("W4",), when={"framework.version": {"version": ">=2"}}))
+    box = replace(target(), overrides={"framework.version": "2.1"})
+    assert [row.support.outcome for row in proposed(newer)[0]] == ["unknown"]
+    assert [row.support.outcome for row in proposed(newer, box=box)[0]] == ["fired"]

@@ -65,10 +65,10 @@ def test_all_matchers_of_one_condition_must_hold(condition: Any, value: Any, exp
 
 @pytest.mark.parametrize(("bound", "value", "expected"), [
     (">=535", "535", True), (">=535", "535.1", True), (">535", "535.0.0", False), ("<=1.2", "1.10", False), ("<1.10", "1.2", True),
-    ("==2", "2.0.0.0", True), ("2", "2.0", True), ("2", "2.1", False), (">=24.3", "v24.3.1-rc1", True), (">=1", "garbage", False),
+    ("==2", "2.0.0.0", True), ("2", "2.0", True), ("2", "2.1", False), (">=24.3", "v24.3.1-rc1", True), (">=1", "garbage", None),
     (">=6", 6.1, True),
 ])
-def test_versions_compare_part_by_part(bound: str, value: Any, expected: bool) -> None:
+def test_versions_compare_part_by_part(bound: str, value: Any, expected: bool | None) -> None:
     assert holds({"version": bound}, value) is expected
 
 

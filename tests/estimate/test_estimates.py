@@ -8,13 +8,14 @@ import pytest
 from recommender.decide.advise import advise
 from recommender.domain.catalog import Catalog, Overhead
 from recommender.domain.estimate import Estimate
-from recommender.domain.model import Artifact, ModelSpec
+from recommender.domain.model import Artifact, Attention, ModelSpec
 from recommender.domain.quantity import Sourced
 from recommender.domain.recommendation import Request, Wishes
 from recommender.domain.workload import METRICS, Workload
 from recommender.estimate.demand import demand_of
 from tests.invented import (
     catalog,
+    facts,
     framework,
     model,
     network,
@@ -159,3 +160,24 @@ def test_depth_slows_decoding(field: str) -> None:
 def test_many_streams_hold_many_caches() -> None:
     one, four = (estimates(None, workload(concurrency=n))["peak_memory"].central for n in (1, 4))
     assert four - one == pytest.approx(3 * 2 * 22 * 4 * 64 * 2048 * 2)  # type: ignore[operator]
+
+
+def test_a_batch_of_speech_decodes_every_window() -> None:
+    speech = network(task="speech-recognition", structure="encoder-decoder", decoder_params=2_000_000)
+    work = vision_workload(tasks=("speech-recognition",), output_tokens=100, batch=64)
+    longer = central("latency", speech, replace(work, output_tokens=200)) - central("latency", speech, work)
+    assert longer == pytest.approx(100 * 64 * 2_000_000 * 2 / (1e12 * 0.5))
+
+
+def test_layers_that_do_not_attend_compute_no_scores() -> None:
+    work = replace(workload(), prompt_tokens=4096)
+    none, some = (demand_of(model(attention=Attention(kind=kind)), scheme(), work) for kind in ("none", "full"))
+    assert not isinstance(none, str) and not isinstance(some, str)
+    assert none.phases["decode"].operations < some.phases["decode"].operations
+
+
+@pytest.mark.parametrize(("of", "work", "is_known"), [(network(), vision_workload(), True), (model(), workload(), False)])
+def test_a_chip_that_holds_its_weights_holds_no_language_model(of: ModelSpec, work: Workload, is_known: bool) -> None:
+    chip = facts(attributes={"weights_on_chip": True}, capability={"peak_ops.fp32": Sourced(value=1e12, source="s")})
+    found = estimates(of, work, box=target(matched={"cpu0": chip}))[work.objective]
+    assert (found.central is not None) is is_known

@@ -59,8 +59,25 @@ def test_an_unmatched_device_takes_nothing_from_elsewhere() -> None:
 
 
 def test_throughput_follows_a_measured_latency() -> None:
-    found = measured(subject(workload=workload(batch=4)), {}, (here(0.5, metric="latency"),))
-    assert found["throughput"].central == 8.0 and found["throughput"].basis == "measured-here"
+    found = measured(subject(), {}, (here(0.5, metric="latency"),))
+    assert found["throughput"].central == 2.0 and found["throughput"].basis == "measured-here"
+
+
+def test_figures_of_one_input_say_nothing_of_a_batch() -> None:
+    rows = tuple(here(0.5, metric=metric) for metric in ("latency", "throughput", "peak_memory"))
+    assert measured(subject(workload=workload(batch=4)), {}, rows) == {}
+
+
+@pytest.mark.parametrize("values", [{"beside_bytes": 1e9}, {"beside_bytes": None}, {"workload": workload(concurrency=2)}])
+def test_the_memory_of_one_model_alone_is_not_that_of_more(values: dict[str, Any]) -> None:
+    assert measured(subject(**values), {}, (here(1e9, metric="peak_memory"),)) == {}
+
+
+def test_time_per_token_and_throughput_follow_a_measured_rate() -> None:
+    found = measured(subject(), {}, (row(20.0),))
+    assert (found["tpot"].central, found["tpot"].low, found["tpot"].unit, found["tpot"].basis) == (0.05, pytest.approx(1 / 24), "s", "measured-elsewhere")
+    assert (found["throughput"].central, found["throughput"].unit) == (20.0, "1/s")
+    assert "throughput" not in measured(subject(workload=workload(concurrency=2)), {}, (row(20.0),))
 
 
 def test_a_measured_throughput_stays() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recommender.compose import resolve_workload
@@ -134,14 +134,11 @@ def _check(candidate: str, name: str, found: Estimate) -> None:
     assert 0 <= found.low <= found.central <= found.high, (candidate, name, found)
 
 
-@FEW
-@given(st.data())
-def test_no_computed_decode_rate_beats_the_bandwidth(catalog: Catalog, cases: list[tuple[ModelSpec, Target, Workload]], data: st.DataObject) -> None:
-    case = data.draw(st.sampled_from([case for case in cases if case[0].is_language_model]))
-    rates = [row.estimates["decode_rate"] for row in rows(asked(case, catalog)) if "decode_rate" in row.estimates]
-    computed = [rate for rate in rates if rate.basis == "analytic" and rate.central is not None]
-    assume(computed)
-    for rate in computed:
+def test_no_computed_decode_rate_beats_the_bandwidth(catalog: Catalog, cases: list[tuple[ModelSpec, Target, Workload]]) -> None:
+    """Every case, not a sample: it broke for 2 of 217 (chips said to hold any weights), which samples met by chance only."""
+    language = [case for case in cases if case[0].is_language_model]
+    rates = [row.estimates["decode_rate"] for case in language for row in rows(asked(case, catalog)) if "decode_rate" in row.estimates]
+    for rate in (rate for rate in rates if rate.basis == "analytic" and rate.central is not None):
         assert rate.central is not None
         assert rate.central <= rate.inputs["memory_bandwidth"] / rate.inputs["bytes_moved"] * (1 + 1e-9)
 

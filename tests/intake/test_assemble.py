@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -377,3 +378,10 @@ def test_a_wrong_field_is_named(document, words):
     with pytest.raises(RecordingError) as caught:
         fingerprint_from_document(document)
     assert words in caught.value.message
+
+
+@pytest.mark.parametrize(("section", "key"), [("limits", "cpu_quota"), ("microbenchmark", "memory_bandwidth"), ("microbenchmark", "fp32_ops")])
+@pytest.mark.parametrize("value", ["4", True, float("nan")])
+def test_what_is_computed_with_must_be_a_number(section: str, key: str, value: Any) -> None:
+    with pytest.raises(RecordingError, match=f"{section}.{key}"):
+        fingerprint_from_document({section: {key: value}})

@@ -39,7 +39,10 @@ def demand(model: ModelSpec, scheme: QuantScheme, workload: Workload) -> Demand 
 
 
 def _attention_operations(model: ModelSpec) -> float:
-    """Operations per token and token of depth: scores and weighted sum, 2 x 2 x heads x head dim per layer."""
+    """Operations per token and token of depth: scores and weighted sum, 2 x 2 x heads x head dim per layer that attends."""
+    attention = model.attention
+    if attention.kind == "none" or attention.n_kv_layers == 0:
+        return 0.0
     head_dim = model.head_dim or ((model.hidden_size or 0) // (model.n_heads or 1))
-    layers = model.attention.n_kv_layers or model.n_layers or 0
+    layers = attention.n_kv_layers or model.n_layers or 0
     return 4.0 * layers * (model.n_heads or 0) * head_dim
