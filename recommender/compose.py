@@ -14,7 +14,7 @@ from recommender.domain.fingerprint import Device, Fingerprint
 from recommender.domain.model import ModelSpec
 from recommender.domain.recommendation import Request, Wishes
 from recommender.domain.target import Target
-from recommender.domain.workload import Workload, contradiction, parse_constraint
+from recommender.domain.workload import GRAPH_METRICS, TOKEN_METRICS, Workload, contradiction, parse_constraint
 
 Say = Callable[[str], None]
 THIS_MACHINE = "this-machine"
@@ -140,7 +140,9 @@ def resolve_workload(key: str | None, model: ModelSpec, catalog: Catalog, overri
         fitting = [row.key for row in catalog.workloads.values() if model.task in row.tasks]
         raise UsageError(f"workload `{key}` does not fit {model.name} ({model.task}); fitting: {', '.join(fitting)}", hints=tuple(f"recommend --workload {name}" for name in fitting[:1]))
     found = replace(base, **{name: value for name, value in overrides.items() if value is not None})
-    return _with_needs(_with_context(found, model, overrides), needs)
+    if found.concurrency > 1 and found.scenario == "single-stream":
+        found = replace(found, scenario="server")
+    return _with_needs(_with_context(found, model, overrides), needs, model)
 
 
 def _with_context(workload: Workload, model: ModelSpec, overrides: Mapping[str, Any]) -> Workload:
@@ -158,11 +160,18 @@ def _with_context(workload: Workload, model: ModelSpec, overrides: Mapping[str, 
     return replace(workload, context=context)
 
 
-def _with_needs(workload: Workload, needs: Iterable[str]) -> Workload:
+def _with_needs(workload: Workload, needs: Iterable[str], model: ModelSpec) -> Workload:
     try:
         parsed = tuple(parse_constraint(text) for text in needs)
     except ValueError as error:
         raise UsageError(f"--need {error}", hints=('recommend --need "decode_rate>=20 tok/s"',)) from None
+    foreign, own = (GRAPH_METRICS, TOKEN_METRICS) if model.is_language_model else (TOKEN_METRICS, GRAPH_METRICS)
+    for need in parsed:
+        if need.metric in foreign:
+            raise UsageError(
+                f"--need `{need.text}`: {need.metric} is no metric of {model.name} ({model.task}); its speeds are {', '.join(own)}",
+                hints=('recommend --need "latency<=30 ms"' if "latency" in own else 'recommend --need "decode_rate>=20 tok/s"',),
+            )
     if clash := contradiction(parsed):
         raise UsageError(f"--need `{clash[0].text}` and --need `{clash[1].text}` contradict each other")
     return replace(workload, needs=(*workload.needs, *parsed))
@@ -181,11 +190,40 @@ def parse_overrides(pairs: Iterable[str], catalog: Catalog) -> dict[str, object]
         if name not in attributes:
             near = difflib.get_close_matches(name, attributes, n=2, cutoff=0.4)
             raise UsageError(f"--set: unknown attribute `{name}`" + (f" (near: {', '.join(near)})" if near else ""))
+        if flag := _DECIDED.get(name) or _DECIDED.get(name.partition(".")[0]):
+            raise UsageError(f"--set {name}: what is decided or asked cannot be set as if it were observed", hints=(f"recommend {flag}",))
         row = attributes[name]
         try:
             found[name] = _typed(text, row, parse_quantity)
         except ValueError as error:
             raise UsageError(f"--set {name}: {error}") from None
+    return found
+
+
+# what --set may not change -> the flag that does
+_DECIDED = {
+    "candidate": "--framework NAME", "framework": "--framework NAME", "quantization": "--trace full", "estimate": "--no-evidence", "wish": "--help",
+    "workload.key": "--workload NAME", "workload.has_companion": "--with MODEL",
+}
+_WORKLOAD_TYPES: Mapping[str, Callable[[Any], Any]] = {"scenario": str, "context": int, "concurrency": int, "batch": int, "streams": int, "sustained": float}
+
+
+def workload_overridden(options: Mapping[str, Any], overrides: Mapping[str, object]) -> dict[str, Any]:
+    """What-ifs on the workload (`--set workload.batch=8`) beside its own options, so that its numbers follow.
+
+    Raises:
+        UsageError: both set the same, or a count below one.
+    """
+    found = dict(options)
+    for name, make in _WORKLOAD_TYPES.items():
+        value = overrides.get(f"workload.{name}")
+        if value is None:
+            continue
+        if found.get(name) is not None:
+            raise UsageError(f"--{name} and --set workload.{name} both say something", hints=(f"recommend --{name} {found[name]}",))
+        found[name] = make(value)
+        if make is int and (found[name] < 1 or found[name] != value):
+            raise UsageError(f"--set workload.{name}: `{value}` must be a whole number, one or more")
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from recommender.compose import make_request, model_overridden, resolve_workload
+from recommender.compose import make_request, model_overridden, resolve_workload, workload_overridden
 from recommender.decide.advise import advise
 from recommender.decide.document import content_id, document
 from recommender.domain.catalog import Catalog
@@ -24,7 +24,7 @@ def decide(
 ) -> dict[str, Any]:
     """The document for one model."""
     model = model_overridden(model, target.overrides)
-    workload = resolve_workload(workload_key, model, catalog, workload_overrides, needs)
+    workload = resolve_workload(workload_key, model, catalog, workload_overridden(workload_overrides, target.overrides), needs)
     aged = replace(target, assumptions=(*target.assumptions, *_staleness(catalog, today)))
     found = advise(make_request(model, workload, wishes, beside), aged, catalog, () if wishes.ignore_evidence else catalog.evidence.get(model.key, ()))
     return document(found, aged, catalog, today=today, full_trace=full_trace)

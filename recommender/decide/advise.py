@@ -51,7 +51,7 @@ def advise(request: Request, target: Target, catalog: Catalog, evidence: tuple[E
     contenders = [_contender(item, advice.get(item.proposal.device.id, [])) for item in eligible]
     sentences = {step.rule: step.because for steps in advice.values() for step in steps if step.outcome == "fired"}
     choices = _choices(contenders, {item.candidate.id: item for item in eligible}, sentences, request, target, catalog)
-    word, why = verdict(choices, undetermined, request)
+    word, why = verdict(choices, rejected, undetermined, request, target)
     steps = [*(step for found in advice.values() for step in found), *(step for item in weighed for step in item.steps), *(row.step for row in closed)]
     return Recommendation(
         verdict=word, why=why, request=request, choices=choices, rejected=rejected, undetermined=undetermined,

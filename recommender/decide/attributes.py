@@ -9,7 +9,7 @@ from recommender.decide.tables import Attributes, evaluate
 from recommender.domain.candidate import Candidate
 from recommender.domain.catalog import Catalog, MemoryBudget
 from recommender.domain.facts import DeviceFacts, FrameworkFacts
-from recommender.domain.fingerprint import Device
+from recommender.domain.fingerprint import QUIET_SHARE, Device
 from recommender.domain.model import ModelSpec
 from recommender.domain.quantization import QuantScheme
 from recommender.domain.recommendation import Wishes
@@ -46,6 +46,12 @@ def host_attributes(target: Target) -> dict[str, tuple[Any, str]]:
     }
 
 
+def _is_quiet(device: Device, target: Target) -> bool | None:
+    """Whether the microbenchmark had the processor for itself; what it did not measure is taken as it is described."""
+    share = target.fingerprint.microbenchmark.get("processor_share", 1.0)
+    return True if device.kind != "cpu" or share >= QUIET_SHARE else None
+
+
 def device_attributes(device: Device, facts: DeviceFacts | None, target: Target, host: Attributes) -> dict[str, tuple[Any, str]]:
     """device.* with host.*; what was observed wins over what is known of its kind."""
     probed = "fact" if target.kind == "catalogue" else "probed"
@@ -58,6 +64,7 @@ def device_attributes(device: Device, facts: DeviceFacts | None, target: Target,
         **host,
         "device.key": _told(facts.key if facts and not facts.generic else None, "fact"),
         "device.kind": (device.kind, probed),
+        "device.is_quiet": _told(_is_quiet(device, target), "probed"),
         "device.vendor": _told(device.vendor or (facts.vendor if facts else None), probed),
         "device.family": _told(facts.family if facts else None, "fact"),
         "device.generation": _told(facts.generation if facts else None, "fact"),

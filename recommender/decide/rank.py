@@ -121,9 +121,9 @@ SLOW_STEP = 0.25  # below the comfortable level every quarter counts
 
 
 def _steps_below(value: float, best: float, w: Workload, band: float) -> float:
-    """Bands of a value below the best one. With a comfortable level: speeds far above it are equal, below it the bands are narrower."""
+    """Bands of a value below the best one. With a comfortable level (and somebody waiting): speeds far above it are equal, below it the bands are narrower."""
     is_up = METRICS[w.objective][1] == "up"
-    level = next((row.bound for row in w.comfort if row.metric == w.objective), None) if band >= 1.0 else None
+    level = next((row.bound for row in w.comfort if row.metric == w.objective), None) if band >= 1.0 and w.scenario != "offline" else None
     speed, top = (value, best) if is_up else (1 / value, 1 / best)
     if level is None:
         return _bands(top / speed, band)

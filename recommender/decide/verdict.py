@@ -13,12 +13,14 @@ NEED = "NEED"  # the rule name of a broken --need
 TIE_BAND = 0.02  # contracts: 2 % everywhere unless the user says otherwise
 
 
-def verdict(choices: tuple[Choice, ...], undetermined: tuple[Dismissal, ...], request: Request) -> tuple[str, str]:
+def verdict(choices: tuple[Choice, ...], rejected: tuple[Dismissal, ...], undetermined: tuple[Dismissal, ...], request: Request, target: Target) -> tuple[str, str]:
     """(word, one sentence)."""
     if not choices:
         if undetermined:
             return "INCONCLUSIVE", f"nothing is certain to work; {len(undetermined)} candidates hang on facts that were not observed"
-        return "INFEASIBLE", "no candidate passes every condition"
+        if not target.fingerprint.devices:
+            return "INCONCLUSIVE", "no device was observed, so nothing is known of what could work"
+        return "INFEASIBLE", "no candidate passes every condition" if rejected else "no framework is known that runs this kind of model on this machine's units"
     first = choices[0]
     if level(request.workload.needs, first.estimates) == "unknown":
         return "INCONCLUSIVE", "whether what was asked (--need) is met is not known for any candidate; a measurement would settle it"
@@ -69,6 +71,8 @@ def hints(choices: tuple[Choice, ...], rejected: tuple[Dismissal, ...], undeterm
         framework = catalog.frameworks[choices[0].candidate.framework]
         if framework.install:
             found.append(framework.install)
+    if request.wishes.prefer and choices and not any(choice.pareto for choice in choices):
+        found.append("--prefer changed nothing: of no candidate are speed, quality and memory all known, so there is no Pareto front")
     if rejected and choices:
         found.append(f"recommend explain --why-not {rejected[0].candidate.id}")
     return tuple(dict.fromkeys(found))

@@ -10,6 +10,7 @@ from recommender.domain.quantity import FROM_FILE
 
 SCHEMA_VERSION = 1
 DEVICE_KINDS = ("cpu", "gpu", "npu", "accelerator")
+QUIET_SHARE = 0.9  # of the processors' time that the microbenchmark got; less means that others were at work
 PROBE_STATUSES = ("ok", "absent", "failed", "skipped")
 
 

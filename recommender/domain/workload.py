@@ -14,6 +14,8 @@ METRICS = {
     "first_call": ("s", "down"), "peak_memory": ("bytes", "down"), "file_size": ("bytes", "down"),
     "download_size": ("bytes", "down"), "energy": ("J", "down"), "quality_drop": ("fraction", "down"),
 }
+TOKEN_METRICS = ("decode_rate", "prefill_rate", "ttft", "tpot", "sustained_rate")  # of models that write token by token only
+GRAPH_METRICS = ("latency",)  # of models that answer in one run only
 _CONSTRAINT = re.compile(r"^\s*([a-z_]+)(?:\.(p50|p95))?\s*(>=|<=|>|<)\s*(.+?)\s*$")
 
 

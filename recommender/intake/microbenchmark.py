@@ -12,10 +12,10 @@ from collections.abc import Callable
 from math import ceil
 from typing import Any
 
+from recommender.domain.fingerprint import QUIET_SHARE
 from recommender.intake.cache_folder import read_cached, write_cached
 
 CACHE_SCHEMA = 1
-QUIET_SHARE = 0.9  # of the processors' time; less means that others were at work
 TRIES = 4
 _RATES = ("memory_bandwidth", "memory_bandwidth_1t", "fp32_ops")
 TIME_LIMIT = 8.0  # seconds until the child is ended; it measures for less than 3 and a loaded machine starts slowly
@@ -108,8 +108,10 @@ def _name(digest: str) -> str:
 def _kept(digest: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The cached file and the result in it, empty when there is none."""
     kept = read_cached(_name(digest))
-    usable = kept.get("schema") == CACHE_SCHEMA and isinstance(kept.get("result"), dict)
-    return kept, dict(kept["result"]) if usable else {}
+    result = kept.get("result")
+    if kept.get("schema") != CACHE_SCHEMA or not isinstance(kept.get("tries", 1), int) or not isinstance(result, dict):
+        return {}, {}
+    return (kept, dict(result)) if all(isinstance(value, (int, float)) for value in result.values()) else ({}, {})
 
 
 def run_microbenchmark(threads: int | None = None, size: int | None = None) -> dict[str, Any]:

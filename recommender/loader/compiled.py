@@ -5,6 +5,7 @@ Each section is one JSON document in the file and is parsed when first asked for
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -86,10 +87,16 @@ def _digest(layers: tuple[files.Layer, ...]) -> str:
 def _stats(root: Path) -> list[tuple[str, int, int]]:
     """Every knowledge file below the root with size and time of change (cheaper than the globs)."""
     found: list[tuple[str, int, int]] = []
-    pending = [str(root)]
+    pending, seen = [str(root)], set()
     while pending:
-        with os.scandir(pending.pop()) as entries:
+        folder = pending.pop()
+        if (real := os.path.realpath(folder)) in seen:
+            continue  # a link back to where we were
+        seen.add(real)
+        with os.scandir(folder) as entries:
             for entry in entries:
+                if entry.is_symlink() and not os.path.exists(entry.path):
+                    continue  # leads nowhere, or to itself
                 if entry.is_dir():
                     pending.append(entry.path)
                 elif entry.name.endswith((".toml", ".csv")) or entry.name == VERSION_FILE:
@@ -149,13 +156,15 @@ def _checksum(body: bytes) -> bytes:
 
 def _write(path: Path, lines: list[str]) -> None:
     """Atomic; a cache that cannot be written is no reason to stop."""
+    unfinished = path.with_suffix(f".{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for old in path.parent.glob("catalog-*.json"):
             old.unlink(missing_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}")
         body = "\n".join(lines).encode()
         unfinished.write_bytes(body + b"\n" + _checksum(body))
         unfinished.replace(path)
     except OSError:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
         return

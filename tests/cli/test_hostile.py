@@ -55,6 +55,17 @@ def test_set_takes_no_impossible_amount(name: str, value: str, capsys: pytest.Ca
     assert f"`{value}`" in capsys.readouterr().err
 
 
+def test_what_is_set_of_the_workload_reaches_its_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    found = []
+    for words in (("--context", "32768", "--concurrency", "4"), ("--set", "workload.context=32768", "--set", "workload.concurrency=4"), ()):
+        assert run(*PI, *words, "--json") in (0, 3)
+        found.append(json.loads(capsys.readouterr().out))
+    by_option, by_set, plain = found
+    assert by_set["workload"] == by_option["workload"] != plain["workload"]
+    assert by_set["workload"]["scenario"] == "server" and plain["workload"]["scenario"] == "single-stream"
+    assert [row["memory_by_component"] for row in by_set["choices"]] == [row["memory_by_component"] for row in by_option["choices"]]
+
+
 @pytest.mark.parametrize("value", ["nan", "inf"])
 def test_fps_is_finite(value: str) -> None:
     assert run(*PI, "--fps", value) == 2

@@ -48,12 +48,26 @@ ASKED = Request(model=model(), workload=workload(needs=("decode_rate>=10 tok/s",
     ((choice(need=1.0),), (), ASKED, "RECOMMENDED"),
 ])
 def test_the_word(choices: tuple[Choice, ...], undetermined: tuple[Dismissal, ...], request_: Request, word: str) -> None:
-    found, why = verdict(choices, undetermined, request_)
+    found, why = verdict(choices, (), undetermined, request_, target())
     assert found == word and why
 
 
+def test_what_hinders_is_told_apart() -> None:
+    assert "every condition" in verdict((), (dismissed(),), (), PLAIN, target())[1]
+    assert "no framework is known" in verdict((), (), (), PLAIN, target())[1]
+    unseen = target()
+    unseen = replace(unseen, fingerprint=replace(unseen.fingerprint, devices=()))
+    assert verdict((), (), (), PLAIN, unseen)[0] == "INCONCLUSIVE"
+
+
+def test_a_preference_without_a_front_is_told() -> None:
+    wish = Request(model=model(), workload=workload(), wishes=Wishes(prefer={"speed": 1.0}))
+    told = [hints((replace(choice(), pareto=front),), (), (), wish, target(), catalog()) for front in (False, True)]
+    assert ["--prefer" in " ".join(lines) for lines in told] == [True, False]
+
+
 def test_a_tie_names_all_that_tie() -> None:
-    _, why = verdict((choice(), choice("beta"), choice("gamma", place=2)), (), PLAIN)
+    _, why = verdict((choice(), choice("beta"), choice("gamma", place=2)), (), (), PLAIN, target())
     assert "alpha/cpu/W4, beta/cpu/W4" in why and "gamma" not in why
 
 

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from recommender.intake import microbenchmark as module
+from recommender.intake.cache_folder import write_cached
 from recommender.intake.microbenchmark import microbenchmark, run_microbenchmark, usable_threads
 
 
@@ -59,6 +60,14 @@ def test_a_machine_that_is_never_quiet_is_not_measured_for_ever(monkeypatch):
     for _ in range(10):
         microbenchmark("d")
     assert len(calls) == module.TRIES
+
+
+@pytest.mark.parametrize("kept", [{"tries": "many"}, {"result": {"fp32_ops": "fast"}}, {"result": 3}])
+def test_a_kept_result_of_other_types_is_none(monkeypatch, kept):
+    monkeypatch.setattr(module, "run_microbenchmark", lambda: {"fp32_ops": 2.0})
+    write_cached("microbenchmark-d.json", {"schema": module.CACHE_SCHEMA, "result": {"fp32_ops": 1.0}, **kept})
+    assert module.is_due("d")
+    assert microbenchmark("d") == {"fp32_ops": 2.0}
 
 
 def test_a_failure_is_told_and_not_kept(monkeypatch):

@@ -68,6 +68,23 @@ def test_corrupt_cache_is_made_again(tmp_path: Path, content: str, cold: Catalog
     assert path.stat().st_size > 1000
 
 
+def test_an_unfinished_cache_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cold: Catalog) -> None:
+    def full(self: Path, target: Path) -> Path:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "replace", full)
+    assert compiled.load_catalog(cache_dir=tmp_path).version == cold.version
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_back_to_its_own_folder_ends(tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay"
+    (overlay / "machines").mkdir(parents=True)
+    (overlay / "machines" / "again").symlink_to(overlay, target_is_directory=True)
+    (overlay / "machines" / "self").symlink_to(overlay / "machines" / "self")
+    assert compiled.load_catalog((str(overlay),), cache_dir=tmp_path / "cache").layers[-1] == str(overlay)
+
+
 @pytest.mark.parametrize(
     "damage",
     [lambda body: body[: len(body) // 2], lambda body: body.replace(b"llama", b'"lama', 1)],
