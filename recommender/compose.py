@@ -14,7 +14,7 @@ from recommender.domain.fingerprint import Device, Fingerprint
 from recommender.domain.model import ModelSpec
 from recommender.domain.recommendation import Request, Wishes
 from recommender.domain.target import Target
-from recommender.domain.workload import GRAPH_METRICS, TOKEN_METRICS, Workload, contradiction, parse_constraint
+from recommender.domain.workload import GRAPH_METRICS, TOKEN_METRICS, Constraint, Workload, contradiction, parse_constraint
 
 Say = Callable[[str], None]
 THIS_MACHINE = "this-machine"
@@ -160,12 +160,26 @@ def _with_context(workload: Workload, model: ModelSpec, overrides: Mapping[str, 
     return replace(workload, context=context)
 
 
-def _with_needs(workload: Workload, needs: Iterable[str], model: ModelSpec) -> Workload:
+def can_be_asked(model: ModelSpec, needs: Iterable[str]) -> bool:
+    """Whether every need is on a metric that this kind of model has. Raises UsageError for a need that means nothing."""
+    return not any(need.metric in _speeds(model)[1] for need in _parsed(needs))
+
+
+def _speeds(model: ModelSpec) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Speeds that this kind of model has, and those that it has not."""
+    return (TOKEN_METRICS, GRAPH_METRICS) if model.is_language_model else (GRAPH_METRICS, TOKEN_METRICS)
+
+
+def _parsed(needs: Iterable[str]) -> tuple[Constraint, ...]:
     try:
-        parsed = tuple(parse_constraint(text) for text in needs)
+        return tuple(parse_constraint(text) for text in needs)
     except ValueError as error:
         raise UsageError(f"--need {error}", hints=('recommend --need "decode_rate>=20 tok/s"',)) from None
-    foreign, own = (GRAPH_METRICS, TOKEN_METRICS) if model.is_language_model else (TOKEN_METRICS, GRAPH_METRICS)
+
+
+def _with_needs(workload: Workload, needs: Iterable[str], model: ModelSpec) -> Workload:
+    parsed = _parsed(needs)
+    own, foreign = _speeds(model)
     for need in parsed:
         if need.metric in foreign:
             raise UsageError(
@@ -202,7 +216,7 @@ def parse_overrides(pairs: Iterable[str], catalog: Catalog) -> dict[str, object]
 
 # what --set may not change -> the flag that does
 _DECIDED = {
-    "candidate": "--framework NAME", "framework": "--framework NAME", "quantization": "--trace full", "estimate": "--no-evidence", "wish": "--help",
+    "candidate": "--framework NAME", "quantization": "--trace full", "estimate": "--no-evidence", "wish": "--help",
     "workload.key": "--workload NAME", "workload.has_companion": "--with MODEL",
 }
 _WORKLOAD_TYPES: Mapping[str, Callable[[Any], Any]] = {"scenario": str, "context": int, "concurrency": int, "batch": int, "streams": int, "sustained": float}

@@ -105,10 +105,10 @@ def advise(**options: Any) -> int:
             model, target, catalog, workload_key=options["workload"], workload_overrides=workload, needs=options["need"], wishes=wishes,
             beside=beside, today=today, full_trace=options["trace"] == "full",
         )
-        for model in models if options["model"] or options["workload"] is None or model.task in _tasks_of(options["workload"], catalog)
+        for model in models if options["model"] or (_is_of(model, options["workload"], catalog) and compose.can_be_asked(model, options["need"]))
     ]
     if not answers:
-        raise _no_class(options["workload"], catalog)
+        raise _no_class(options["workload"], options["need"], catalog)
     answer = answers[0] if options["model"] else combined(answers, {"language": largest_usable(target, catalog, wishes)})
     if warning := _store(answer):
         say(f"warning: {warning}")
@@ -116,15 +116,18 @@ def advise(**options: Any) -> int:
     return EXIT_CODES[answer["verdict"]]
 
 
-def _no_class(workload: str, catalog: Any) -> UsageError:
-    """Why no class of models answers for a workload."""
+def _no_class(workload: str | None, needs: tuple[str, ...], catalog: Any) -> UsageError:
+    """Why no class of models answers for a workload and what is asked of it."""
+    if workload is None or (needs and any(_is_of(model, workload, catalog) for model in catalog.models.values())):
+        asked = " and ".join(f"`{need}`" for need in needs)
+        return UsageError(f"--need {asked}: no class of models has all these metrics", hints=("recommend --help",))
     if workload in catalog.workloads:
         return UsageError(f"no class of models stands for workload `{workload}`: name a model", hints=(f"recommend --workload {workload} --model MODEL", "recommend catalog list models"))
     return UsageError(f"unknown workload `{workload}` (one of {', '.join(catalog.workloads)})")
 
 
-def _tasks_of(workload: str, catalog: Any) -> tuple[str, ...]:
-    return catalog.workloads[workload].tasks if workload in catalog.workloads else ()
+def _is_of(model: Any, workload: str | None, catalog: Any) -> bool:
+    return workload is None or (workload in catalog.workloads and model.task in catalog.workloads[workload].tasks)
 
 
 def _wishes(options: dict[str, Any], catalog: Any) -> Wishes:

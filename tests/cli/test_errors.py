@@ -121,6 +121,12 @@ def safetensors_with_a_huge_header(folder: Path) -> Path:
     return folder / "model.safetensors"
 
 
+def safetensors_with_a_huge_header_alone(folder: Path) -> Path:
+    path = safetensors_with_a_huge_header(folder)
+    (folder / "config.json").unlink()
+    return path
+
+
 def truncated_gguf(folder: Path) -> Path:
     (folder / "cut.gguf").write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 291, 24))
     return folder / "cut.gguf"
@@ -142,7 +148,7 @@ def empty_file(folder: Path) -> Path:
 
 
 MODELS = [
-    (safetensors_with_a_huge_header, ""), (truncated_gguf, "ends early"), (picture_called_onnx, "JPEG"), (nested_config, "nested too deeply"), (empty_file, ""),
+    (safetensors_with_a_huge_header, "header claims"), (safetensors_with_a_huge_header_alone, "header claims"), (truncated_gguf, "ends early"), (picture_called_onnx, "JPEG"), (nested_config, "nested too deeply"), (empty_file, ""),
 ]
 
 

@@ -66,6 +66,21 @@ def test_what_is_set_of_the_workload_reaches_its_numbers(capsys: pytest.CaptureF
     assert [row["memory_by_component"] for row in by_set["choices"]] == [row["memory_by_component"] for row in by_option["choices"]]
 
 
+def test_a_need_chooses_the_classes_that_have_its_metric(capsys: pytest.CaptureFixture[str]) -> None:
+    tasks = []
+    for need in ("decode_rate>=2 tok/s", "latency<=5 s", "peak_memory<=2 GiB"):
+        assert run(*PI[:4], "--need", need, "--json") in (0, 3, 4)
+        tasks.append({answer["model"]["task"] for answer in json.loads(capsys.readouterr().out)["answers"]})
+    by_rate, by_latency, by_memory = tasks
+    assert by_rate and by_latency and not by_rate & by_latency and by_memory == by_rate | by_latency
+    assert run(*PI[:4], "--need", "decode_rate>=2 tok/s", "--need", "latency<=1 s") == 2
+    assert "`decode_rate>=2 tok/s` and `latency<=1 s`" in capsys.readouterr().err
+
+
+def test_a_framework_may_be_set_as_if_it_had_another_version() -> None:
+    assert run(*PI, "--set", "framework.version=1.0") == 0
+
+
 @pytest.mark.parametrize("value", ["nan", "inf"])
 def test_fps_is_finite(value: str) -> None:
     assert run(*PI, "--fps", value) == 2

@@ -24,6 +24,7 @@ from recommender.intake.models.onnx import read_onnx
 from recommender.intake.models.opaque import CLOSED, read_closed, read_context_binary, read_ncnn
 from recommender.intake.models.openvino_ir import read_ir
 from recommender.intake.models.reading import Malformed, file_size, names_in, not_a, read_head, read_json, tree_size
+from recommender.intake.models.safetensors import read_file
 from recommender.intake.models.tflite import read_tflite
 
 Reader = Callable[[Path], ModelSpec]
@@ -167,6 +168,7 @@ def _is_companion(name: str) -> bool:
 
 
 def _safetensors_file(path: Path) -> ModelSpec:
+    read_file(path)  # a damaged file is told before what stands beside it
     names = names_in(path.parent)
     if "config.json" not in names:
         raise Malformed(
