@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ def hermetic_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: 
     for name in ("RECOMMEND_CACHE_DIR", "RECOMMEND_DATA_DIR", "HF_HOME"):
         monkeypatch.setenv(name, str(root / name.lower()))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("RECOMMEND_ENVIRONMENTS_DIR", str(Path(sys.prefix) / "side-environments"))  # made once, minutes each
 
 
 @pytest.fixture(scope="session")

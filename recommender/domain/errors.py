@@ -6,6 +6,12 @@ RecommenderError
 │   ├── RecordingError    a recording cannot be read or comes from a newer schema
 │   └── ModelFileError    a model file is broken, truncated or not what it says
 ├── ActionFailed          an action failed (exit 1)
+│   ├── ExecutorUnavailable   a framework, its environment or its token is not there; the hint unlocks it
+│   └── StepFailed            a step in a child process failed, by class (see `measurement.FAILURES`)
+│       ├── Unsupported       this version cannot do it
+│       ├── OutOfMemory
+│       ├── WrongOutput       what came out is not what was asked
+│       └── Fallback          it ran, but not where or how it was asked
 └── DeviceLost            a device or its infrastructure vanished (exit 5)
 
 No feasible candidate is an answer (exit 3), not an exception. Probes never raise outward.
@@ -64,6 +70,47 @@ class ActionFailed(RecommenderError):
     """An action that was asked for did not succeed."""
 
     code = "action-failed"
+
+
+class ExecutorUnavailable(ActionFailed):
+    """What is needed to run or make it is not there."""
+
+    code = "executor-unavailable"
+
+
+class StepFailed(ActionFailed):
+    """A step that ran in a child process failed; `kind` is one of `measurement.FAILURES`."""
+
+    code = "step-failed"
+    kind = "tool-bug"
+
+    def __init__(self, message: str, *, kind: str = "", hints: tuple[str, ...] = ()):
+        super().__init__(message, hints=hints)
+        self.kind = kind or type(self).kind
+
+
+class Unsupported(StepFailed):
+    """This version of the framework cannot do what was asked, and says so."""
+
+    kind = "unsupported"
+
+
+class OutOfMemory(StepFailed):
+    """Not enough memory of the host or the device."""
+
+    kind = "out-of-memory"
+
+
+class WrongOutput(StepFailed):
+    """NaN, a wrong shape, an artifact that is not what was asked (a quantizer that did nothing)."""
+
+    kind = "wrong-output"
+
+
+class Fallback(StepFailed):
+    """It ran, but on another unit or in another precision than was asked."""
+
+    kind = "fallback"
 
 
 class DeviceLost(RecommenderError):

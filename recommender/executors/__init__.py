@@ -1,0 +1,1 @@
+"""Adapters to frameworks and services, one folder each. No folder imports another; a framework is imported inside functions only."""

@@ -1,0 +1,1 @@
+"""One protocol for all frameworks: isolate, gate, time, compare."""
