@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,10 @@ def cache(ctx: click.Context) -> None:
 @cache.command("list")
 @json_option
 def list_cache(as_json: bool) -> None:
-    """Cached files with their sizes, and the stored answers, newest first."""
+    """Cached files, artifacts and environments with their sizes, and the stored answers, newest first."""
     from recommender.store import recent
 
-    files = [{"path": str(path), "size": path.stat().st_size, "what": what} for path, what in _files()]
+    files = [{"path": str(path), "size": _size(path), "what": what} for path, what in [*_files(), *_folders()]]
     answers = [{"id": name, "said": said, "what": what} for name, said, what in recent.stored()]
     if as_json:
         return print_json({"cache": str(_folder()), "files": files, "store": str(recent.path()), "answers": answers})
@@ -40,14 +41,17 @@ def list_cache(as_json: bool) -> None:
 
 @cache.command("prune")
 @click.option("--answers", "with_answers", is_flag=True, help="The stored answers too.")
+@click.option("--artifacts", "with_artifacts", is_flag=True, help="The artifacts that were made, and the logs of steps that failed.")
+@click.option("--environments", "with_environments", is_flag=True, help="The side environments of converters.")
 @json_option
-def prune(with_answers: bool, as_json: bool) -> None:
+def prune(with_answers: bool, with_artifacts: bool, with_environments: bool, as_json: bool) -> None:
     """Delete the cached files; the next run makes them again. A store of answers that cannot be read goes too."""
+    wanted = {name for name, is_wanted in (("artifacts", with_artifacts), ("work", with_artifacts), ("environments", with_environments)) if is_wanted}
     dropped = []
-    for path, _ in [*_files(), *_store(with_answers)]:
-        size = path.stat().st_size
+    for path, _ in [*_files(), *_store(with_answers), *((path, what) for path, what in _folders() if path.parent.name in wanted)]:
+        size = _size(path)
         try:
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         except OSError as error:
             say(f"warning: {path} stays: {error.strerror}")
             continue
@@ -56,13 +60,29 @@ def prune(with_answers: bool, as_json: bool) -> None:
         return print_json({"dropped": dropped, "bytes": sum(row["size"] for row in dropped)})
     for row in dropped:
         click.echo(row["path"])
-    say(f"{len(dropped)} files dropped")
+    say(f"{len(dropped)} dropped")
 
 
 def _folder() -> Path:
     from recommender.intake.cache_folder import cache_dir
 
     return Path(cache_dir())
+
+
+def _folders() -> list[tuple[Path, str]]:
+    """Artifacts, left-over work and side environments, one folder each."""
+    from recommender.executors.environment import folder_of, environments
+
+    side = [folder_of(row) for row in environments().values()]
+    found = [(path, "an artifact") for path in sorted((_folder() / "artifacts").glob("*")) if path.name != "partial"]
+    found += [(path, "the log of a step that failed") for path in sorted((_folder() / "work").glob("*"))]
+    found += [(path, "a side environment") for path in side if path.is_dir()]
+    return [(path, what) for path, what in found if path.is_dir()]
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all files below a folder (links not followed)."""
+    return path.stat().st_size if path.is_file() else sum(each.lstat().st_size for each in path.rglob("*") if not each.is_dir())
 
 
 def _files() -> list[tuple[Path, str]]:

@@ -22,8 +22,9 @@ def frameworks(target: str, overlays: tuple[str, ...], as_json: bool) -> int:
     found = compose.resolve_target(target, catalog, say)
     rows = [_row(framework, found, catalog) for framework in catalog.frameworks.values()]
     probes = _probes() if target == compose.THIS_MACHINE else []
+    executors = _executors() if target == compose.THIS_MACHINE else []
     if as_json:
-        print_json({"target": target, "frameworks": rows, "probes": probes})
+        print_json({"target": target, "frameworks": rows, "executors": executors, "probes": probes})
         return 0
     for row in rows:
         state = f"installed {row['version']}" if row["version"] else ("not installed" if found.kind != "catalogue" else "")
@@ -32,6 +33,10 @@ def frameworks(target: str, overlays: tuple[str, ...], as_json: bool) -> int:
             click.echo(f"{'':<18} not {line}")
         if row["unlock"]:
             click.echo(f"{'':<18} hint: {row['unlock']}")
+    for row in executors:
+        click.echo(f"{row['role']:<8} {row['name']:<18} {row['package']:<24} " + (f"ready {row['version']}" if row["ok"] else f"not ready: {row['reason']}"))
+        if row["hint"]:
+            click.echo(f"{'':<27} hint: {row['hint']}")
     for probe in probes:
         click.echo(f"probe {probe['name']:<20} {probe['module']} {probe['package']}")
     return 0
@@ -65,6 +70,27 @@ def _row(framework: Any, target: Any, catalog: Any) -> dict[str, Any]:
         "why_not": [line for name, line in closed.items() if name not in opened],
         "unlock": framework.install if opened and not here and target.kind == "this-machine" else None,
     }
+
+
+def _executors() -> list[dict[str, Any]]:
+    """Preparers and runners, ours and others', with what each says of itself; one that cannot be loaded says why."""
+    from importlib.metadata import entry_points
+
+    from recommender.domain.errors import RecommenderError
+    from recommender.executors import registry
+
+    found = []
+    for role, group, load in (("preparer", registry.PREPARERS, registry.preparer), ("runner", registry.RUNNERS, registry.runner)):
+        for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
+            row = {"role": role, "name": entry.name, "package": f"{entry.dist.name} {entry.dist.version}" if entry.dist else ""}
+            try:
+                executor = load(entry.name)
+                state = executor.availability()
+                row |= {"ok": state.ok, "version": state.version, "reason": state.reason, "hint": state.hint, "environment": executor.environment}
+            except (RecommenderError, ImportError, AttributeError) as error:
+                row |= {"ok": False, "version": "", "reason": str(error), "hint": "", "environment": ""}
+            found.append(row)
+    return found
 
 
 def _probes() -> list[dict[str, str]]:

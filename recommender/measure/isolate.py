@@ -75,8 +75,12 @@ def run(job: Job, *, watch: Callable[[int], None] | None = None, tick: float = _
             command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env={**_clean_environ(), **job.environ}, cwd=job.folder, **_own_group(),
         )
     ended = threading.Event()
-    waiter = threading.Thread(target=lambda: (process.wait(), ended.set()), daemon=True)
-    waiter.start()
+
+    def wait() -> None:
+        process.wait()
+        ended.set()
+
+    threading.Thread(target=wait, daemon=True).start()
     peak, stopped = 0, ""
     try:
         while not ended.wait(tick):

@@ -1,0 +1,159 @@
+"""The recipe of a choice, run: every step in a child process, its result kept by content, finished steps skipped."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from recommender.apply.artifacts import Artifacts, Made, content_hash, files_of, free_disk, step_key
+from recommender.domain.catalog import Catalog
+from recommender.domain.errors import ActionFailed, DeviceLost, ExecutorUnavailable, StepFailed, UsageError
+from recommender.executors import environment, registry
+from recommender.intake.cache_folder import cache_dir
+from recommender.measure import isolate
+
+Say = Callable[[str], None]
+_WALL = 6 * 3600.0  # seconds a step may take; quantizing a large model on few cores takes hours
+_MARGIN = 1.05  # of the bytes a step is expected to write
+_REFUSED = ("unsupported", "wrong-output", "out-of-memory", "fallback")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """What is to be made.
+
+    Attributes:
+        choice: one entry of a recommendation's `choices`.
+        source: the weights; its hash names what is made of it.
+        calibration: data for the preparers that need it. parameters: preparer -> its knobs.
+        may_download: side environments may be made.
+    """
+
+    choice: Mapping[str, Any]
+    source: Path
+    calibration: Path | None = None
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    may_download: bool = False
+
+
+def steps_of(choice: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The steps of the recipe that make something: fetching is the user's, verifying comes at the end."""
+    return [step for step in choice["recipe"]["steps"] if step["preparer"]]
+
+
+def check(order: Order, catalog: Catalog) -> None:
+    """Whether the recipe can be run here, before anything is started.
+
+    Raises:
+        UsageError, ExecutorUnavailable: a step that no preparer of ours does, calibration data that are missing, no room on the disk.
+    """
+    scheme = catalog.schemes[order.choice["scheme"]]
+    steps = steps_of(order.choice)
+    for step in steps:
+        _check_step(step, order)
+    needs_data = order.choice["format"] != "gguf" and scheme.needs_calibration == "required"
+    if steps and needs_data and order.calibration is None and not _is_tokens(order.choice):
+        raise UsageError(
+            f"{scheme.key} takes the ranges of activations from samples of real inputs, and none were given",
+            hints=("recommend apply --data samples.npz ...   (numpy.savez('samples.npz', INPUT_NAME=array); first axis: samples)",),
+        )
+    size = sum(path.stat().st_size for path in files_of(order.source))
+    wanted = int(sum(step["size"] or size for step in steps) * _MARGIN)
+    free = free_disk(Artifacts().root)
+    if wanted > free:
+        raise ActionFailed(f"{wanted / 2**20:.0f} MiB are needed in {Artifacts().root}, {free / 2**20:.0f} MiB are free", hints=("recommend cache prune --artifacts", "RECOMMEND_CACHE_DIR=/another/disk"))
+
+
+def _is_tokens(choice: Mapping[str, Any]) -> bool:
+    return bool(choice["estimates"].get("decode_rate", {}).get("central")) or choice["framework"] in ("llama-cpp", "onnxruntime-genai", "openvino-genai", "mlx")
+
+
+def _check_step(step: Mapping[str, Any], order: Order) -> None:
+    name = step["preparer"]
+    if name not in registry.names(registry.PREPARERS):
+        command = step["parameters"].get("command")
+        raise ExecutorUnavailable(f"{step['action']} by {name}: this program cannot do that step", hints=(command,) if command else ())
+    preparer = registry.preparer(name)
+    found = preparer.availability()
+    is_side = preparer.environment and environment.interpreter(preparer.environment) is None
+    if is_side and not order.may_download:
+        row = environment.environments()[preparer.environment]
+        raise UsageError(f"{name} needs the environment `{row.key}`, which is not made yet (a download of about {row.size})", hints=("recommend apply --yes ...",))
+    if not found.ok and not is_side:
+        raise ExecutorUnavailable(f"{name}: {found.reason}", hints=(found.hint,) if found.hint else ())
+
+
+def make(order: Order, catalog: Catalog, say: Say, *, wall: float = _WALL) -> Made:
+    """Run the steps; what is finished already is taken as it is.
+
+    Raises:
+        StepFailed: with the class of the failure. ExecutorUnavailable, UsageError: as `check`. DeviceLost: a service vanished.
+    """
+    check(order, catalog)
+    artifacts = Artifacts()
+    say(f"reading {order.source} ...")
+    current, current_hash, made = order.source, content_hash(order.source), None
+    steps = steps_of(order.choice)
+    for number, step in enumerate(steps, 1):
+        made = _make_step(step, current, current_hash, order, catalog, artifacts, say, f"{number}/{len(steps)}", wall)
+        current, current_hash = made.path, made.hash
+    if made is None:
+        return Made(key="", path=current, size=sum(path.stat().st_size for path in files_of(current)), hash=current_hash, facts={})
+    return made
+
+
+def _make_step(
+    step: Mapping[str, Any], source: Path, source_hash: str, order: Order, catalog: Catalog, artifacts: Artifacts, say: Say, number: str, wall: float
+) -> Made:
+    name = step["preparer"]
+    preparer = registry.preparer(name)
+    parameters = {"execution_provider": order.choice["execution_provider"], **order.parameters.get(name, {})}
+    scheme = asdict(catalog.schemes[order.choice["scheme"]])
+    calibration = content_hash(order.calibration) if order.calibration else ""
+    python = environment.make(preparer.environment, say)
+    version = preparer.availability().version
+    made_by = {"preparer": name, "version": version, "scheme": scheme["key"], "parameters": parameters, "source": source_hash, "calibration": calibration}
+    key = step_key(**made_by, environment=environment.folder_of(environment.environments()[preparer.environment]).name if preparer.environment else "")
+    if (found := artifacts.finished(key)) is not None:
+        say(f"[{number}] {step['action']} by {name}: already made, {found.size / 2**20:.1f} MiB")
+        return found
+    say(f"[{number}] {step['action']} by {name} to {scheme['key']} ...")
+    folder = artifacts.begin(key)
+    work = Path(cache_dir()) / "work" / f"{key}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    try:
+        outcome = isolate.run(isolate.Job(
+            function="recommender.apply.step:prepare", folder=work, interpreter=python, wall=wall, packages=dict([registry.package_folder(registry.PREPARERS, name)]),
+            arguments={
+                "preparer": registry.where(registry.PREPARERS, name), "source": str(source.absolute()), "out": str(folder / "files"), "scheme": scheme, "parameters": parameters,
+                "calibration": str(order.calibration.absolute()) if order.calibration else None, "threads": usable_processors(),
+            },
+        ))
+        _raise_unless_ok(outcome, f"{step['action']} by {name}")
+        made = artifacts.finish(key, folder, outcome.value["artifact"], outcome.value["facts"], made_by)
+        shutil.rmtree(work, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)  # the log and the reproducer stay
+        raise
+    say(f"[{number}] {made.size / 2**20:.1f} MiB in {outcome.elapsed:.1f} s")
+    return made
+
+
+def _raise_unless_ok(outcome: isolate.Outcome, what: str) -> None:
+    if outcome.ok:
+        return
+    hints = outcome.hints or ((f"{(outcome.log.parent / 'reproduce.sh')}",) if outcome.log and outcome.kind not in _REFUSED else ())
+    if outcome.kind == "lost":
+        raise DeviceLost(f"{what}: {outcome.message}", hints=hints)
+    raise StepFailed(f"{what}: {outcome.message} ({outcome.kind})", kind=outcome.kind, hints=hints)
+
+
+def usable_processors() -> int:
+    """Processors this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,29 @@
+"""The child's side of a step: find the preparer, let it work, hand back what it says. Standard library only: it runs in any environment."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from recommender.domain.errors import StepFailed, WrongOutput
+from recommender.ports import PrepareJob
+
+
+def prepare(
+    *, preparer: str, source: str, out: str, scheme: dict[str, Any], parameters: dict[str, Any], calibration: str | None, threads: int
+) -> dict[str, Any]:
+    """`preparer` is `module:attribute`; the answer is {"artifact": relative path, "facts": ...}."""
+    module, _, attribute = preparer.partition(":")
+    found = getattr(importlib.import_module(module), attribute)
+    job = PrepareJob(
+        source=Path(source), out=Path(out), scheme=scheme, parameters=parameters, calibration=Path(calibration) if calibration else None, threads=threads,
+    )
+    try:
+        made = found.prepare(job, lambda text: print(text, file=sys.stderr, flush=True))
+    except OSError as error:
+        raise StepFailed(f"{error.filename or out}: {error.strerror or error}") from error
+    if not (job.out / made.artifact).exists():
+        raise WrongOutput(f"{found.name} says it made `{made.artifact}`, which is not there")
+    return {"artifact": made.artifact, "facts": dict(made.facts)}
