@@ -11,6 +11,7 @@ from typing import Any
 from recommender.domain.catalog import Catalog
 from recommender.domain.errors import UsageError
 from recommender.domain.fingerprint import Device, Fingerprint
+from recommender.domain.measurement import Measurement
 from recommender.domain.model import ModelSpec
 from recommender.domain.recommendation import Request, Wishes
 from recommender.domain.target import Target
@@ -121,6 +122,40 @@ def resolve_models(words: str | None, catalog: Catalog, *, offline: bool) -> tup
     if words is not None:
         return (resolve_model(words, catalog.models, offline=offline),)
     return tuple(catalog.models[key] for key in catalog.vocabulary["representatives"]["models"])
+
+
+def measurements(target: Target, models: Iterable[ModelSpec], say: Say) -> dict[str, tuple[Measurement, ...]]:
+    """Key of a model -> what was measured of it on the target's machine, the newest first. A file is known by its content, a name by its key.
+
+    None where machine or model are taken for others (`--set device.memory_bandwidth=...`).
+    """
+    from recommender.store.measured import measurements as stored
+
+    if any(name.startswith(("device.", "host.", "model.")) and not name.startswith(_SAME_MACHINE) for name in target.overrides):
+        return {}
+    identities = {model.key: _identity(model) for model in models}
+    found, warning = stored(target.fingerprint.digest, [*identities, *filter(None, identities.values())])
+    if warning:
+        say(f"warning: {warning}")
+    return {
+        key: tuple(row for row in found if (row.model_hash == identity if identity and row.model_hash else row.model == key))
+        for key, identity in identities.items()
+    } if found else {}
+
+
+# what --set may say of a machine without making another one of it: how much memory there is, and what settles an open fact
+_SAME_MACHINE = (
+    "host.memory_total", "host.has_", "host.power_source", "device.is_quiet", "device.memory_total", "device.memory_usable", "device.driver",
+)  # fmt: skip
+
+
+def _identity(model: ModelSpec) -> str:
+    """Content identity of a model that is a file here, else empty."""
+    if model.artifact is None:
+        return ""
+    from recommender.intake.model_identity import content_identity
+
+    return content_identity(Path(model.artifact.path))
 
 
 def resolve_workload(key: str | None, model: ModelSpec, catalog: Catalog, overrides: Mapping[str, Any], needs: Iterable[str]) -> Workload:

@@ -99,6 +99,7 @@ class PrepareJob:
         out: an existing empty folder of its own; the artifact is made in it.
         scheme: the fields of the `QuantScheme` by name (key, weight_bits, group_size, symmetric, ratio, method, ...).
         parameters: knobs beyond the scheme, each optional (each preparer's README lists its own).
+        execution_provider: our key of what the artifact will run on.
         calibration: `.txt` for language models, `.npz` for graphs (inputs by name, first axis = samples; `labels` optional).
         threads: processors it may use.
     """
@@ -107,6 +108,7 @@ class PrepareJob:
     out: Path
     scheme: Mapping[str, Any]
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    execution_provider: str = "cpu"
     calibration: Path | None = None
     threads: int = 1
 

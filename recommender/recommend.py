@@ -10,24 +10,36 @@ from recommender.compose import make_request, model_overridden, resolve_workload
 from recommender.decide.advise import advise
 from recommender.decide.document import content_id, document
 from recommender.domain.catalog import Catalog
+from recommender.domain.measurement import Evidence, Measurement
 from recommender.domain.model import ModelSpec
 from recommender.domain.recommendation import Recommendation, Wishes
 from recommender.domain.target import Target
 from recommender.domain.workload import Workload
+from recommender.estimate.evidence import sorted_out
 
 STALE_MONTHS = 12
+Measurements = Mapping[str, tuple[Measurement, ...]]  # key of a model -> what was measured of it on this machine, the newest first
 
 
 def decide(
     model: ModelSpec, target: Target, catalog: Catalog, *, workload_key: str | None, workload_overrides: Mapping[str, Any], needs: Iterable[str],
-    wishes: Wishes, beside: tuple[ModelSpec, ...], today: str, full_trace: bool = False,
+    wishes: Wishes, beside: tuple[ModelSpec, ...], today: str, full_trace: bool = False, measurements: Measurements | None = None,
 ) -> dict[str, Any]:
-    """The document for one model."""
+    """The document for one model. `measurements`: as `compose.measurements` finds them; those that no longer hold are told, not used."""
     model = model_overridden(model, target.overrides)
     workload = resolve_workload(workload_key, model, catalog, workload_overridden(workload_overrides, target.overrides), needs)
-    aged = replace(target, assumptions=(*target.assumptions, *_staleness(catalog, today)))
-    found = advise(make_request(model, workload, wishes, beside), aged, catalog, () if wishes.ignore_evidence else catalog.evidence.get(model.key, ()))
+    evidence, stale = _evidence(model, target, catalog, wishes, measurements)
+    aged = replace(target, assumptions=(*target.assumptions, *_staleness(catalog, today), *stale))
+    found = advise(make_request(model, workload, wishes, beside), aged, catalog, evidence)
     return document(found, aged, catalog, today=today, full_trace=full_trace)
+
+
+def _evidence(model: ModelSpec, target: Target, catalog: Catalog, wishes: Wishes, measurements: Measurements | None) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
+    """Published figures and those measured here, and a sentence for each measurement that is stale."""
+    if wishes.ignore_evidence:
+        return (), ()
+    here, stale = sorted_out((measurements or {}).get(model.key, ()), model.key, target.fingerprint)
+    return (*catalog.evidence.get(model.key, ()), *here), stale
 
 
 def combined(answers: list[dict[str, Any]], largest: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,7 +59,7 @@ def _overall(answers: list[dict[str, Any]]) -> str:
     return answered[0] if answered else words[0]
 
 
-def largest_usable(target: Target, catalog: Catalog, wishes: Wishes, workload: Workload | None = None) -> dict[str, Any] | None:
+def largest_usable(target: Target, catalog: Catalog, wishes: Wishes, workload: Workload | None = None, measurements: Measurements | None = None) -> dict[str, Any] | None:
     """The language model with the most parameters that is recommended here for chat (or the given workload), with its first choice."""
     chat = workload or next(row for row in catalog.workloads.values() if "text-generation" in row.default_for)
     models = sorted((m for m in catalog.models.values() if m.task == "text-generation" and m.n_params), key=lambda m: (-(m.n_params or 0), m.key))
@@ -56,7 +68,8 @@ def largest_usable(target: Target, catalog: Catalog, wishes: Wishes, workload: W
         if room is not None and (model.n_params or 0) * _LEAST_BITS / 8 > room:
             continue
         context = min(chat.context, model.context_length or chat.context)
-        found = _quietly(model, replace(chat, context=context), target, catalog, wishes)
+        evidence, _ = _evidence(model, target, catalog, wishes, measurements)
+        found = _quietly(model, replace(chat, context=context), target, catalog, wishes, evidence)
         if found is not None:
             choice = found.choices[0]
             rate = choice.estimates[chat.objective]
@@ -76,9 +89,9 @@ def _rooms(target: Target) -> list[float]:
     return [float(pool) for pool in pools if isinstance(pool, (int, float)) and pool]
 
 
-def _quietly(model: ModelSpec, workload: Workload, target: Target, catalog: Catalog, wishes: Wishes) -> Recommendation | None:
+def _quietly(model: ModelSpec, workload: Workload, target: Target, catalog: Catalog, wishes: Wishes, evidence: tuple[Evidence, ...]) -> Recommendation | None:
     """The recommendation when its first choice passes the quality gate and is shown to reach the floor, else None."""
-    found = advise(make_request(model, workload, wishes, ()), target, catalog, () if wishes.ignore_evidence else catalog.evidence.get(model.key, ()))
+    found = advise(make_request(model, workload, wishes, ()), target, catalog, evidence)
     if not found.choices or found.verdict not in ("RECOMMENDED", "TIE", "KEEP-BASELINE"):
         return None
     choice = found.choices[0]

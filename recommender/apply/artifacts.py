@@ -13,6 +13,7 @@ import shutil
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,17 @@ class Made:
 def content_hash(path: Path) -> str:
     """SHA-256 over a file, or over the names and contents of a folder's files (hidden ones left out)."""
     if path.is_file():
-        return _file_hash(path)
+        return _file_hash(path, *_state(path))
     total = hashlib.sha256()
     for each in files_of(path):
-        total.update(f"{each.relative_to(path).as_posix()}\0{_file_hash(each)}\n".encode())
+        total.update(f"{each.relative_to(path).as_posix()}\0{_file_hash(each, *_state(each))}\n".encode())
     return total.hexdigest()
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    """What changes when a file is written."""
+    told = path.stat()
+    return told.st_size, told.st_mtime_ns, told.st_ino
 
 
 def files_of(path: Path) -> list[Path]:
@@ -52,7 +59,9 @@ def files_of(path: Path) -> list[Path]:
     return sorted(each for each in path.rglob("*") if each.is_file() and not any(part.startswith(".") for part in each.relative_to(path).parts))
 
 
-def _file_hash(path: Path) -> str:
+@lru_cache(maxsize=1024)
+def _file_hash(path: Path, size: int, changed: int, inode: int) -> str:
+    """Read once for each state of the file."""
     total = hashlib.sha256()
     with path.open("rb") as stream:
         while block := stream.read(_CHUNK):

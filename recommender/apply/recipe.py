@@ -13,6 +13,7 @@ from typing import Any
 from recommender.apply.artifacts import Artifacts, Made, content_hash, files_of, free_disk, step_key
 from recommender.domain.catalog import Catalog
 from recommender.domain.errors import ActionFailed, DeviceLost, ExecutorUnavailable, StepFailed, UsageError
+from recommender.domain.quantization import QuantScheme
 from recommender.executors import environment, registry
 from recommender.intake.cache_folder import cache_dir
 from recommender.measure import isolate
@@ -30,12 +31,14 @@ class Order:
     Attributes:
         choice: one entry of a recommendation's `choices`.
         source: the weights; its hash names what is made of it.
+        source_scheme: how the source's weights are stored; what an intermediate step keeps, so that it serves every scheme.
         calibration: data for the preparers that need it. parameters: preparer -> its knobs.
         may_download: side environments may be made.
     """
 
     choice: Mapping[str, Any]
     source: Path
+    source_scheme: str = "F32"
     calibration: Path | None = None
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     may_download: bool = False
@@ -57,7 +60,7 @@ def check(order: Order, catalog: Catalog) -> None:
     for step in steps:
         _check_step(step, order)
     needs_data = order.choice["format"] != "gguf" and scheme.needs_calibration == "required"
-    if steps and needs_data and order.calibration is None and not _is_tokens(order.choice):
+    if steps and needs_data and order.calibration is None:
         raise UsageError(
             f"{scheme.key} takes the ranges of activations from samples of real inputs, and none were given",
             hints=("recommend apply --data samples.npz ...   (numpy.savez('samples.npz', INPUT_NAME=array); first axis: samples)",),
@@ -69,22 +72,17 @@ def check(order: Order, catalog: Catalog) -> None:
         raise ActionFailed(f"{wanted / 2**20:.0f} MiB are needed in {Artifacts().root}, {free / 2**20:.0f} MiB are free", hints=("recommend cache prune --artifacts", "RECOMMEND_CACHE_DIR=/another/disk"))
 
 
-def _is_tokens(choice: Mapping[str, Any]) -> bool:
-    return bool(choice["estimates"].get("decode_rate", {}).get("central")) or choice["framework"] in ("llama-cpp", "onnxruntime-genai", "openvino-genai", "mlx")
-
-
 def _check_step(step: Mapping[str, Any], order: Order) -> None:
     name = step["preparer"]
     if name not in registry.names(registry.PREPARERS):
         command = step["parameters"].get("command")
         raise ExecutorUnavailable(f"{step['action']} by {name}: this program cannot do that step", hints=(command,) if command else ())
     preparer = registry.preparer(name)
-    found = preparer.availability()
-    is_side = preparer.environment and environment.interpreter(preparer.environment) is None
-    if is_side and not order.may_download:
+    if preparer.environment and environment.interpreter(preparer.environment) is None:
         row = environment.environments()[preparer.environment]
-        raise UsageError(f"{name} needs the environment `{row.key}`, which is not made yet (a download of about {row.size})", hints=("recommend apply --yes ...",))
-    if not found.ok and not is_side:
+        if not order.may_download:
+            raise UsageError(f"{name} needs the environment `{row.key}`, which is not made yet (a download of about {row.size})", hints=("recommend apply --yes ...",))
+    elif not (found := registry.ready(preparer)).ok:
         raise ExecutorUnavailable(f"{name}: {found.reason}", hints=(found.hint,) if found.hint else ())
 
 
@@ -96,11 +94,11 @@ def make(order: Order, catalog: Catalog, say: Say, *, wall: float = _WALL) -> Ma
     """
     check(order, catalog)
     artifacts = Artifacts()
-    say(f"reading {order.source} ...")
     current, current_hash, made = order.source, content_hash(order.source), None
     steps = steps_of(order.choice)
     for number, step in enumerate(steps, 1):
-        made = _make_step(step, current, current_hash, order, catalog, artifacts, say, f"{number}/{len(steps)}", wall)
+        scheme = catalog.schemes[order.choice["scheme"] if number == len(steps) else order.source_scheme]
+        made = _make_step(step, scheme, current, current_hash, order, artifacts, say, f"{number}/{len(steps)}", wall)
         current, current_hash = made.path, made.hash
     if made is None:
         return Made(key="", path=current, size=sum(path.stat().st_size for path in files_of(current)), hash=current_hash, facts={})
@@ -108,16 +106,17 @@ def make(order: Order, catalog: Catalog, say: Say, *, wall: float = _WALL) -> Ma
 
 
 def _make_step(
-    step: Mapping[str, Any], source: Path, source_hash: str, order: Order, catalog: Catalog, artifacts: Artifacts, say: Say, number: str, wall: float
+    step: Mapping[str, Any], wanted: QuantScheme, source: Path, source_hash: str, order: Order, artifacts: Artifacts, say: Say, number: str, wall: float
 ) -> Made:
     name = step["preparer"]
     preparer = registry.preparer(name)
-    parameters = {"execution_provider": order.choice["execution_provider"], **order.parameters.get(name, {})}
-    scheme = asdict(catalog.schemes[order.choice["scheme"]])
+    parameters = dict(order.parameters.get(name, {}))
+    scheme = asdict(wanted)
+    execution_provider = order.choice["execution_provider"]
     calibration = content_hash(order.calibration) if order.calibration else ""
     python = environment.make(preparer.environment, say)
-    version = preparer.availability().version
-    made_by = {"preparer": name, "version": version, "scheme": scheme["key"], "parameters": parameters, "source": source_hash, "calibration": calibration}
+    version = registry.ready(preparer).version
+    made_by = {"preparer": name, "version": version, "scheme": scheme["key"], "parameters": parameters, "execution_provider": execution_provider, "source": source_hash, "calibration": calibration}
     key = step_key(**made_by, environment=environment.folder_of(environment.environments()[preparer.environment]).name if preparer.environment else "")
     if (found := artifacts.finished(key)) is not None:
         say(f"[{number}] {step['action']} by {name}: already made, {found.size / 2**20:.1f} MiB")
@@ -130,7 +129,7 @@ def _make_step(
             function="recommender.apply.step:prepare", folder=work, interpreter=python, wall=wall, packages=dict([registry.package_folder(registry.PREPARERS, name)]),
             arguments={
                 "preparer": registry.where(registry.PREPARERS, name), "source": str(source.absolute()), "out": str(folder / "files"), "scheme": scheme, "parameters": parameters,
-                "calibration": str(order.calibration.absolute()) if order.calibration else None, "threads": usable_processors(),
+                "execution_provider": execution_provider, "calibration": str(order.calibration.absolute()) if order.calibration else None, "threads": usable_processors(),
             },
         ))
         _raise_unless_ok(outcome, f"{step['action']} by {name}")

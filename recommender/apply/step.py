@@ -12,13 +12,14 @@ from recommender.ports import PrepareJob
 
 
 def prepare(
-    *, preparer: str, source: str, out: str, scheme: dict[str, Any], parameters: dict[str, Any], calibration: str | None, threads: int
+    *, preparer: str, source: str, out: str, scheme: dict[str, Any], parameters: dict[str, Any], execution_provider: str, calibration: str | None, threads: int
 ) -> dict[str, Any]:
     """`preparer` is `module:attribute`; the answer is {"artifact": relative path, "facts": ...}."""
     module, _, attribute = preparer.partition(":")
     found = getattr(importlib.import_module(module), attribute)
     job = PrepareJob(
-        source=Path(source), out=Path(out), scheme=scheme, parameters=parameters, calibration=Path(calibration) if calibration else None, threads=threads,
+        source=Path(source), out=Path(out), scheme=scheme, parameters=parameters, execution_provider=execution_provider,
+        calibration=Path(calibration) if calibration else None, threads=threads,
     )
     try:
         made = found.prepare(job, lambda text: print(text, file=sys.stderr, flush=True))

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 COMMANDS = {
     "advise": ("recommender.cli.advise", "advise", "The answer: framework, format, level, settings (the default command)."),
     "probe": ("recommender.cli.probe", "probe", "Observe this machine, another machine's file tree, or write a recording."),
+    "apply": ("recommender.cli.apply", "apply", "Make the recommended artifact from weights that lie here."),
+    "measure": ("recommender.cli.measure", "measure", "Replace estimates by measurements, and see whether the order changes."),
+    "evidence": ("recommender.cli.evidence", "evidence", "Measurements of this machine: list, show, export."),
+    "doctor": ("recommender.cli.doctor", "doctor", "What disturbs measuring on this machine, and what mends it."),
     "explain": ("recommender.cli.explain", "explain", "Why, why not, compare two, or the page of a rule."),
     "diff": ("recommender.cli.diff", "diff", "What flipped an answer: the fact, row or evidence."),
     "catalog": ("recommender.cli.catalog", "catalog", "List and check the knowledge."),

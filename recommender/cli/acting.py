@@ -79,10 +79,11 @@ def decided(options: Mapping[str, Any]) -> Situation:
             raise ModelFileError(f"`{options['model']}` (from {source.origin}): {error.message}", hints=error.hints) from None
         model = replace(read, key=named.key, name=named.name, repository=named.repository, aliases=named.aliases)
     target = compose.resolve_target(options["target"], catalog, say)
+    measurements = compose.measurements(target, (model,), say)
     workload = {name: options[name] for name in ("prompt_tokens", "output_tokens", "context", "batch", "streams")}
     document = decide(
         model, target, catalog, workload_key=options["workload"], workload_overrides=workload, needs=options["need"], wishes=wishes, beside=(),
-        today=datetime.date.today().isoformat(),
+        today=datetime.date.today().isoformat(), measurements=measurements,
     )
     return Situation(document=document, model=model, source=source, target=target, catalog=catalog)
 

@@ -99,17 +99,18 @@ def advise(**options: Any) -> int:
     beside = tuple(compose.resolve_models(words, catalog, offline=options["offline"])[0] for words in options["beside"])
     memory, vram = (int(options[name]) if options[name] else None for name in ("memory", "vram"))
     target = compose.resolve_target(options["target"], catalog, say, memory=memory, vram=vram, overrides=overrides)
+    measurements = {} if options["no_evidence"] else compose.measurements(target, models if options["model"] else catalog.models.values(), say)
     workload = {name: options[name] for name in ("prompt_tokens", "output_tokens", "context", "batch", "concurrency", "streams", "fps", "sustained")}
     answers = [
         decide(
             model, target, catalog, workload_key=options["workload"], workload_overrides=workload, needs=options["need"], wishes=wishes,
-            beside=beside, today=today, full_trace=options["trace"] == "full",
+            beside=beside, today=today, full_trace=options["trace"] == "full", measurements=measurements,
         )
         for model in models if options["model"] or (_is_of(model, options["workload"], catalog) and compose.can_be_asked(model, options["need"]))
     ]
     if not answers:
         raise _no_class(options["workload"], options["need"], catalog)
-    answer = answers[0] if options["model"] else combined(answers, {"language": largest_usable(target, catalog, wishes)})
+    answer = answers[0] if options["model"] else combined(answers, {"language": largest_usable(target, catalog, wishes, measurements=measurements)})
     if warning := _store(answer):
         say(f"warning: {warning}")
     _print(answer, "json" if options["as_json"] else options["form"], options["limit"], options["output"])

@@ -28,7 +28,8 @@ def apply(**options: Any) -> int:
         raise UsageError("--out is missing: where shall the artifact go?", hints=(f"recommend apply --model {options['model']} --out ./artifacts", f"recommend apply --model {options['model']} --dry-run"))
     situation = decided(options)
     choice = chosen(situation.document, options["choice"])
-    order = Order(choice=choice, source=situation.source.path, calibration=_calibration(choice, options["data"]), may_download=options["yes"])
+    scheme = situation.model.artifact.scheme if situation.model.artifact else None
+    order = Order(choice=choice, source=situation.source.path, source_scheme=scheme or "F32", calibration=_calibration(choice, options["data"]), may_download=options["yes"])
     _print_recipe(choice, situation)
     if options["dry_run"]:
         check(order, situation.catalog)

@@ -82,10 +82,10 @@ def _executors() -> list[dict[str, Any]]:
     found = []
     for role, group, load in (("preparer", registry.PREPARERS, registry.preparer), ("runner", registry.RUNNERS, registry.runner)):
         for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
-            row = {"role": role, "name": entry.name, "package": f"{entry.dist.name} {entry.dist.version}" if entry.dist else ""}
+            row: dict[str, Any] = {"role": role, "name": entry.name, "package": f"{entry.dist.name} {entry.dist.version}" if entry.dist else ""}
             try:
                 executor = load(entry.name)
-                state = executor.availability()
+                state = registry.ready(executor)
                 row |= {"ok": state.ok, "version": state.version, "reason": state.reason, "hint": state.hint, "environment": executor.environment}
             except (RecommenderError, ImportError, AttributeError) as error:
                 row |= {"ok": False, "version": "", "reason": str(error), "hint": "", "environment": ""}

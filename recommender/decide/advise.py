@@ -21,9 +21,21 @@ from recommender.domain.measurement import Evidence
 from recommender.domain.recommendation import Choice, Criterion, Dismissal, Recommendation, Request
 from recommender.domain.rule import Step
 from recommender.domain.target import Target
+from recommender.estimate import siblings
 from recommender.estimate.estimates import Numbers, Subject, estimate
 from recommender.estimate.kv_cache import kv_cache_bytes
 from recommender.estimate.weights import for_format
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counted:
+    """A proposal with its options, its numbers, and what rules may read of it so far."""
+
+    proposal: Proposal
+    candidate: Candidate
+    numbers: Numbers
+    attributes: Attributes
+    option_steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +58,9 @@ def advise(request: Request, target: Target, catalog: Catalog, evidence: tuple[E
     advice = _steps_by_device(catalog, by_device, "device")
     proposals, closed = propose(request.model, target, catalog, by_device)
     relevant = () if request.wishes.ignore_evidence else tuple(row for row in evidence if row.model == request.model.key)
-    weighed = [_weigh(proposal, request, target, catalog, relevant) for proposal in proposals]
+    counted = [_count(proposal, request, target, catalog, relevant) for proposal in proposals]
+    known_here = siblings.ratios((item.candidate, item.numbers.estimates) for item in counted)
+    weighed = [_weigh(item, request, catalog, known_here) for item in counted]
     eligible, rejected, undetermined = _sort_out(weighed)
     contenders = [_contender(item, advice.get(item.proposal.device.id, [])) for item in eligible]
     sentences = {step.rule: step.because for steps in advice.values() for step in steps if step.outcome == "fired"}
@@ -88,7 +102,7 @@ def _steps_by_device(catalog: Catalog, by_device: Mapping[str, Attributes], scop
     return {name: [step for table in relevant for step in tables.evaluate_table(table, name, attributes)] for name, attributes in by_device.items()}
 
 
-def _weigh(proposal: Proposal, request: Request, target: Target, catalog: Catalog, evidence: tuple[Evidence, ...]) -> Weighed:
+def _count(proposal: Proposal, request: Request, target: Target, catalog: Catalog, evidence: tuple[Evidence, ...]) -> Counted:
     scheme = for_format(catalog.schemes[proposal.candidate.scheme], proposal.candidate.format)
     attributes = {**proposal.attributes, **attribute.candidate_attributes(proposal.candidate, request.wishes, catalog), **attribute.scheme_attributes(scheme)}
     option_steps = _evaluate(catalog, "options", proposal.candidate.id, attributes)
@@ -99,10 +113,15 @@ def _weigh(proposal: Proposal, request: Request, target: Target, catalog: Catalo
         beside_bytes=_beside_bytes(request), digest=target.fingerprint.digest,
     )
     numbers = estimate(subject, catalog, evidence)
-    attributes = {**attributes, **_estimate_attributes(numbers, request, attributes)}
-    judged = _evaluate(catalog, "candidate", candidate.id, attributes)
-    asked = _need_steps(candidate, numbers, request)
-    return Weighed(proposal=proposal, candidate=candidate, numbers=numbers, steps=(*option_steps, *judged, *asked))
+    return Counted(proposal=proposal, candidate=candidate, numbers=numbers, attributes=attributes, option_steps=tuple(option_steps))
+
+
+def _weigh(item: Counted, request: Request, catalog: Catalog, known_here: siblings.Ratios) -> Weighed:
+    numbers = replace(item.numbers, estimates=siblings.scaled(item.candidate, item.numbers.estimates, known_here)) if known_here else item.numbers
+    attributes = {**item.attributes, **_estimate_attributes(numbers, request, item.attributes)}
+    judged = _evaluate(catalog, "candidate", item.candidate.id, attributes)
+    asked = _need_steps(item.candidate, numbers, request)
+    return Weighed(proposal=item.proposal, candidate=item.candidate, numbers=numbers, steps=(*item.option_steps, *judged, *asked))
 
 
 def _need_steps(candidate: Candidate, numbers: Numbers, request: Request) -> list[Step]:

@@ -14,10 +14,11 @@ MODES = ("quick", "normal", "strict")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
-    """One figure. `device` is a catalogue key, or `digest` names the very machine; empty fields are not known.
+    """One figure. `device` is a catalogue key; where `digest` names the very machine, the id of the device there. Empty fields are not known.
 
     `value` in the metric's base unit. `conditions` says what the source says (prompt, threads, batch, clocks).
     `workload` holds what is known of prompt_tokens, output_tokens, context, batch, concurrency, streams; empty: not told.
+    `options` holds the run options it was measured with, as far as they are known.
     """
 
     metric: str
@@ -36,6 +37,7 @@ class Evidence:
     low: float | None = None
     high: float | None = None
     workload: tuple[tuple[str, float], ...] = ()
+    options: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
 from recommender.domain.estimate import Estimate
-from recommender.domain.measurement import Evidence
+from recommender.domain.fingerprint import Fingerprint
+from recommender.domain.measurement import PROTOCOL, Evidence, Measurement
 from recommender.domain.workload import METRICS
 
 if TYPE_CHECKING:
     from recommender.estimate.estimates import Subject
 
+METHOD = "recommend"  # figures of our protocol
 _ELSEWHERE_SPREAD = 0.20  # another unit of the device, another version, another cooling
 
 
@@ -22,18 +24,93 @@ def measured(subject: Subject, estimates: Mapping[str, Estimate], evidence: tupl
 
     What follows from a measured figure is measured too: throughput from latency, time per token from the rate of decoding.
     """
-    rows = [row for row in evidence if _fits(row, subject) and row.metric not in _not_comparable(subject)]
+    rows = [row for row in evidence if _fits(row, subject) and _is_comparable(row, subject)]
     found: dict[str, Estimate] = {}
     for metric in dict.fromkeys(row.metric for row in rows):
         same = [row for row in rows if row.metric == metric]
         here = [row for row in same if row.digest]
         found[metric] = _estimate(metric, here or same, "measured-here" if here else "measured-elsewhere", estimates.get(metric))
-    for metric, source in (("throughput", "latency"), ("tpot", "decode_rate")):
+    for metric, source, amount in (("throughput", "latency", subject.workload.batch), ("tpot", "decode_rate", 1)):
         if metric not in found and source in found and found[source].low:
-            found[metric] = _reciprocal(found[source], metric)
+            found[metric] = _reciprocal(found[source], metric, amount)
     if "decode_rate" in found and "throughput" not in found and subject.workload.concurrency == 1:
         found["throughput"] = replace(found["decode_rate"], metric="throughput", unit=METRICS["throughput"][0], inputs={})
     return found
+
+
+def evidence_of(measurement: Measurement, model: str) -> tuple[Evidence, ...]:
+    """A measurement as one row a metric, for the model as the request calls it."""
+    workload = tuple((name, float(value)) for name, value in sorted(measurement.workload.items()) if isinstance(value, (int, float)))
+    options = measurement.candidate.get("options")
+    return tuple(
+        Evidence(
+            metric=metric, value=summary.value, low=summary.low, high=summary.high, model=model, framework=measurement.framework,
+            execution_provider=measurement.execution_provider, scheme=measurement.scheme, version=measurement.version, driver=measurement.driver,
+            device=str(measurement.candidate.get("device") or ""), digest=measurement.digest, source=f"measurement:{measurement.id}",
+            conditions=", ".join((measurement.mode, *measurement.flags)), date=measurement.created[:10], workload=workload,
+            options=tuple(sorted(options.items())) if isinstance(options, Mapping) else (),
+        )
+        for metric, summary in measurement.metrics.items() if metric in METRICS and summary.value is not None
+    )
+
+
+def stale(measurement: Measurement, fingerprint: Fingerprint) -> str:
+    """Why a measurement of this machine no longer speaks for it: protocol, framework or driver is another one now. Empty: it does.
+
+    What is not known, then or now (a framework that is not installed), makes nothing stale.
+    """
+    if measurement.protocol != PROTOCOL:
+        return f"protocol {measurement.protocol} then, {PROTOCOL} now"
+    installed = [row for row in fingerprint.frameworks if row.framework == measurement.framework]
+    if measurement.version and installed and measurement.version not in {row.version for row in installed}:
+        return f"{installed[0].package} {measurement.version} then, {', '.join(row.version for row in installed)} now"
+    device = measurement.candidate.get("device")
+    drivers = {row.driver_version for row in fingerprint.devices if row.driver_version and device in (None, "", row.id)}
+    if measurement.driver and drivers and measurement.driver not in drivers:
+        return f"driver {measurement.driver} then, {', '.join(sorted(drivers))} now"
+    return ""
+
+
+def sorted_out(measurements: Iterable[Measurement], model: str, fingerprint: Fingerprint) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
+    """Measurements of a model on this machine, the newest first: the figures that still hold, and a sentence for each path that has only stale ones.
+
+    Invalid ones are left out, and other tools' own (their methods differ: they are never mixed with ours).
+    """
+    rows: list[Evidence] = []
+    notes: dict[str, str] = {}
+    for row in measurements:
+        if not row.valid or row.method != METHOD or row.digest != fingerprint.digest:
+            continue
+        path = f"{row.framework}/{row.execution_provider}/{row.scheme}"
+        why = stale(row, fingerprint)
+        if why:
+            notes.setdefault(path, f"a measurement of {path} from {row.created[:10]} is stale: {why}; recommend measure --model {model} takes a new one")
+        else:
+            notes[path] = ""
+            rows += evidence_of(row, model)
+    return tuple(rows), tuple(note for note in notes.values() if note)
+
+
+# metric -> what of the workload it hangs on; what is not named here hangs on all of it
+_LOAD = ("batch", "concurrency", "streams")
+_DEPTH = ("prompt_tokens", "output_tokens")  # how far the cache is filled
+_HANGS_ON: Mapping[str, tuple[str, ...]] = {
+    "decode_rate": (*_DEPTH, *_LOAD), "tpot": (*_DEPTH, *_LOAD), "latency": (*_DEPTH, *_LOAD), "throughput": (*_DEPTH, *_LOAD),
+    "energy": (*_DEPTH, *_LOAD), "sustained_rate": (*_DEPTH, *_LOAD, "sustained"), "prefill_rate": ("prompt_tokens", *_LOAD),
+    "ttft": ("prompt_tokens", *_LOAD), "first_call": ("prompt_tokens", "batch"), "load_time": (), "file_size": (), "download_size": (), "quality_drop": (),
+}  # fmt: skip
+_ALL = (*_DEPTH, *_LOAD, "context")
+_ONE = {name: 1.0 for name in _LOAD}  # what a workload that does not tell them means
+
+
+def _is_comparable(row: Evidence, subject: Subject) -> bool:
+    """Whether a figure was taken under the workload that is asked, as far as it hangs on it."""
+    if not row.workload:
+        return row.metric not in _not_comparable(subject)
+    if row.metric == "peak_memory" and subject.beside_bytes != 0:
+        return False
+    told = dict(row.workload)
+    return all(told.get(name, _ONE.get(name, 0.0)) == getattr(subject.workload, name) for name in _HANGS_ON.get(row.metric, _ALL))
 
 
 def _not_comparable(subject: Subject) -> set[str]:
@@ -46,14 +123,20 @@ def _not_comparable(subject: Subject) -> set[str]:
     return found
 
 
+_OF_THE_WORKLOAD = ("context", "max_kv_size", "batch", "cache_dir")  # options that follow the workload (compared there) or change nothing once warm
+
+
 def _fits(row: Evidence, subject: Subject) -> bool:
     candidate = subject.candidate
     is_path = (row.framework, row.scheme) == (candidate.framework, candidate.scheme) and row.execution_provider in ("", candidate.execution_provider)
     if not is_path or row.model != subject.model.key:
         return False
-    if row.digest:
-        return row.digest == subject.digest
-    return subject.facts is not None and row.device == subject.facts.key
+    if not row.digest:
+        return subject.facts is not None and row.device == subject.facts.key
+    is_unit = row.device in ("", subject.device.id, subject.facts.key if subject.facts else "")
+    return row.digest == subject.digest and is_unit and not any(
+        name in candidate.options and candidate.options[name] != value for name, value in row.options if name not in _OF_THE_WORKLOAD
+    )
 
 
 def _estimate(metric: str, rows: list[Evidence], basis: str, computed: Estimate | None) -> Estimate:
@@ -70,9 +153,9 @@ def _estimate(metric: str, rows: list[Evidence], basis: str, computed: Estimate 
     )
 
 
-def _reciprocal(found: Estimate, metric: str) -> Estimate:
+def _reciprocal(found: Estimate, metric: str, amount: int) -> Estimate:
     assert found.low and found.central and found.high
     return Estimate(
-        metric=metric, unit=METRICS[metric][0], low=1 / found.high, central=1 / found.central, high=1 / found.low, basis=found.basis,
-        bound=found.bound, sources=found.sources, why=f"one over the measured {found.metric}",
+        metric=metric, unit=METRICS[metric][0], low=amount / found.high, central=amount / found.central, high=amount / found.low, basis=found.basis,
+        bound=found.bound, sources=found.sources, why=f"{'one' if amount == 1 else amount} over the measured {found.metric}",
     )

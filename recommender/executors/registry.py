@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from recommender.domain.errors import ExecutorUnavailable
-from recommender.ports import EXECUTOR_API
+from recommender.executors import environment
+from recommender.ports import EXECUTOR_API, Availability
 
 if TYPE_CHECKING:
     from recommender.ports import Preparer, Runner
@@ -38,6 +40,14 @@ def preparer(name: str) -> Preparer:
     """Raises as `runner` does."""
     found: Preparer = _load(PREPARERS, name)
     return found
+
+
+def ready(executor: Preparer | Runner) -> Availability:
+    """Whether it can work now: by its own word, or because the side environment it wants is made."""
+    side = environment.interpreter(executor.environment) if executor.environment else None
+    if side is not None and str(side) != sys.executable:
+        return Availability(ok=True, version=side.parent.parent.name)
+    return executor.availability()
 
 
 def where(group: str, name: str) -> str:

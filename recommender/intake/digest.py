@@ -1,6 +1,7 @@
 """The digest of a fingerprint: equal for the same machine on another day, different for another machine.
 
-It leaves out what moves (load, power, free memory, limits, kernel, attributes of devices) and what is private.
+It leaves out what moves (load, power, free memory, limits, kernel, attributes of devices), what is private, and the versions of frameworks
+and drivers: they are compared where they matter, so that an update makes a measurement stale, not an orphan.
 """
 
 from __future__ import annotations
@@ -35,7 +36,6 @@ def _static_facts(fingerprint: Fingerprint) -> dict[str, Any]:
         "machine": [machine.get(key) for key in ("vendor", "model", "soc")],
         "memory": _rounded(fingerprint.memory.total),
         "devices": sorted((_device_facts(device) for device in fingerprint.devices), key=_canonical),
-        "frameworks": sorted([found.framework, found.package, found.version] for found in fingerprint.frameworks),
     }
 
 
@@ -53,7 +53,6 @@ def _device_facts(device: Device) -> list[Any]:
         # Only memory of its own: what is shared follows the host's and may move.
         _rounded(device.memory_total) if device.memory_kind == "dedicated" else None,
         device.driver,
-        device.driver_version,
     ]
 
 

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
-from recommender.domain.measurement import Evidence
+from recommender.domain.fingerprint import InstalledFramework
+from recommender.domain.measurement import Evidence, Measurement, Summary
+from recommender.domain.workload import METRICS
 from recommender.estimate.estimates import Subject
-from recommender.estimate.evidence import measured
-from tests.invented import candidate, device, estimate, facts, model, scheme, workload
+from recommender.estimate.evidence import evidence_of, measured, sorted_out, stale
+from tests.invented import candidate, device, estimate, facts, fingerprint, model, scheme, workload
 
 
 def subject(**values: Any) -> Subject:
@@ -83,3 +85,116 @@ def test_time_per_token_and_throughput_follow_a_measured_rate() -> None:
 def test_a_measured_throughput_stays() -> None:
     found = measured(subject(), {}, (here(0.5, metric="latency"), here(7.0, metric="throughput")))
     assert found["throughput"].central == 7.0
+
+
+# --- measured here, under a workload -----------------------------------------------------------------------------------
+
+ASKED = {"prompt_tokens": 512, "output_tokens": 256, "context": 2048, "batch": 1, "concurrency": 1, "streams": 1}
+
+
+def measurement(**values: Any) -> Measurement:
+    """Of the invented candidate on the invented machine, under the workload of `workload()`."""
+    return Measurement(**{
+        "id": "m1", "created": "2026-11-20T10:00:00Z", "digest": "d1", "model": "tiny-1b", "candidate": {"device": "cpu0"}, "framework": "alpha",
+        "execution_provider": "cpu", "scheme": "W4", "version": "1.0", "workload": ASKED,
+        "metrics": {name: Summary(unit=unit, value=2.0, low=1.0, high=3.0) for name, (unit, _) in METRICS.items()}, **values,
+    })
+
+
+def metrics_here(asked: Any, row: Measurement, **values: Any) -> set[str]:
+    """Metrics that are the measurement's own (not derived), for this workload."""
+    found = measured(subject(workload=asked, **values), {}, evidence_of(row, "tiny-1b"))
+    return {name for name, value in found.items() if value.basis == "measured-here" and not value.why and value.inputs}
+
+
+def test_a_measurement_of_this_workload_gives_all_its_metrics() -> None:
+    assert metrics_here(workload(), measurement()) == set(METRICS)
+    found = measured(subject(), {}, evidence_of(measurement(flags=("unstable",)), "tiny-1b"))["decode_rate"]
+    assert (found.central, found.low, found.high, found.sources) == (2.0, 1.0, 3.0, ("measurement:m1",))
+    assert found.inputs["conditions"] == ["normal, unstable"]
+
+
+SIZES = {"file_size", "download_size", "quality_drop", "load_time"}  # hang on no workload
+
+
+@pytest.mark.parametrize(("change", "kept"), [
+    ({"context": 4096}, set(METRICS) - {"peak_memory"}),
+    ({"output_tokens": 128}, SIZES | {"prefill_rate", "ttft", "first_call"}),
+    ({"prompt_tokens": 1024}, SIZES),
+    ({"batch": 4}, SIZES),
+    ({"concurrency": 2}, SIZES | {"first_call"}),
+    ({"streams": 2}, SIZES | {"first_call"}),
+    ({"sustained": 600.0}, set(METRICS) - {"sustained_rate"}),
+    ({"fps": 30.0}, set(METRICS)),
+])
+def test_a_metric_is_used_only_under_what_it_hangs_on(change: dict[str, Any], kept: set[str]) -> None:
+    """Asked for another workload than measured, and the other way round."""
+    assert metrics_here(workload(**change), measurement()) == kept
+    if set(change) <= set(ASKED):
+        assert metrics_here(workload(), measurement(workload={**ASKED, **change})) == kept
+
+
+def test_what_a_measurement_does_not_tell_is_one_or_nothing() -> None:
+    assert "decode_rate" in metrics_here(workload(), measurement(workload={"prompt_tokens": 512, "output_tokens": 256}))
+    assert "decode_rate" not in metrics_here(workload(), measurement(workload={"batch": 1}))
+    assert "peak_memory" not in metrics_here(workload(), measurement(workload={"prompt_tokens": 512, "output_tokens": 256}))
+
+
+def test_throughput_of_a_measured_batch() -> None:
+    row = measurement(workload={**ASKED, "batch": 8}, metrics={"latency": Summary(unit="s", value=0.5)})
+    found = measured(subject(workload=workload(batch=8)), {}, evidence_of(row, "tiny-1b"))
+    assert (found["latency"].central, found["throughput"].central) == (0.5, 16.0)
+
+
+def test_memory_of_one_model_alone_is_not_that_of_two() -> None:
+    assert "peak_memory" not in metrics_here(workload(), measurement(), beside_bytes=1e9)
+
+
+@pytest.mark.parametrize(("measured_with", "fits"), [
+    ({"n_threads": 4}, True), ({"n_threads": 1}, False), ({"context": 9, "max_kv_size": 9, "unheard_of": 1}, True), ({}, True), (None, True),
+])
+def test_other_run_options_are_another_candidate(measured_with: Any, fits: bool) -> None:
+    ours = candidate(options={"n_threads": 4, "context": 2048, "max_kv_size": 2048})
+    row = measurement(candidate={"device": "cpu0", "options": measured_with})
+    assert bool(metrics_here(workload(), row, candidate=ours)) is fits
+
+
+@pytest.mark.parametrize("change", [{"candidate": {"device": "cpu1"}}, {"scheme": "W8"}, {"execution_provider": "cuda"}, {"framework": "beta"}, {"digest": "d2"}])
+def test_a_measurement_of_another_path_or_unit(change: dict[str, Any]) -> None:
+    assert metrics_here(workload(), measurement(**change)) == set()
+
+
+def test_what_has_no_value_or_no_name_gives_no_row() -> None:
+    assert evidence_of(measurement(metrics={"energy": Summary(unit="J", why="no counter"), "sparkle": Summary(unit="1", value=1.0)}), "tiny-1b") == ()
+
+
+# --- what still holds --------------------------------------------------------------------------------------------------
+
+INSTALLED = InstalledFramework(framework="alpha", package="alpha-python", version="1.0")
+NOW = fingerprint(device("cpu0"), device("gpu0", driver_version="550.1"), frameworks=(INSTALLED,))
+
+
+@pytest.mark.parametrize(("change", "why"), [
+    ({}, ""),
+    ({"version": "0.9"}, "alpha-python 0.9 then, 1.0 now"),
+    ({"protocol": "0"}, "protocol 0 then, 1 now"),
+    ({"driver": "549.0", "candidate": {"device": "gpu0"}}, "driver 549.0 then, 550.1 now"),
+    ({"driver": "550.1", "candidate": {"device": "gpu0"}}, ""),
+    ({"driver": "549.0", "candidate": {}}, "driver 549.0 then, 550.1 now"),
+    ({"driver": "549.0"}, ""),  # of a processor, which has no driver
+    ({"version": ""}, ""),
+    ({"framework": "beta", "version": "7"}, ""),  # not installed now: nothing to compare with
+])
+def test_another_version_makes_a_measurement_stale(change: dict[str, Any], why: str) -> None:
+    assert stale(measurement(**change), NOW) == why
+
+
+def test_only_what_holds_is_used_and_what_is_stale_is_told() -> None:
+    rows = (
+        measurement(id="new"), measurement(id="old", version="0.9", created="2026-11-01T10:00:00Z"), measurement(id="other", scheme="W8", version="0.8"),
+        measurement(id="older", scheme="W8", version="0.7"), measurement(id="invalid", valid=False), measurement(id="tool", method="alpha-bench"),
+        measurement(id="elsewhere", digest="d2"),
+    )
+    evidence, notes = sorted_out(rows, "tiny-1b", NOW)
+    assert {row.source for row in evidence} == {"measurement:new"}
+    assert notes == ("a measurement of alpha/cpu/W8 from 2026-11-20 is stale: alpha-python 0.8 then, 1.0 now; recommend measure --model tiny-1b takes a new one",)

@@ -1,0 +1,1 @@
+"""Clients of the engine: what its numbers are worth. Nothing imports this."""

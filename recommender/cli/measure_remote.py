@@ -1,0 +1,78 @@
+"""`recommend measure --runner COMMAND --parse TOOL`: the command runs where the device is, the protocol stays here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from recommender.apply import recipe
+from recommender.apply.artifacts import Made, content_hash, files_of
+from recommender.cli import say
+from recommender.cli.acting import Situation, chosen, decided
+from recommender.domain.errors import ActionFailed, UsageError
+from recommender.intake.model_identity import content_identity
+from recommender.measure.campaign import BUDGETS, Found, Settings, Subject
+from recommender.measure.compare import compare
+from recommender.measure.data import Data
+
+_FAR = ("ssh", "adb", "plink", "dbclient")  # such a command runs elsewhere
+
+
+def measured_remotely(options: Mapping[str, Any]) -> tuple[Found, Subject]:
+    """One choice, round after round, each an invocation of the user's command.
+
+    Raises:
+        UsageError: which device it is was not said, no choice fits, a template or parser that is wrong. DeviceLost: the device vanished.
+        ActionFailed: the command gave no figure.
+    """
+    from recommender.executors.remote.runner import Remote, push, take_remote
+
+    began, started = time.monotonic(), time.time()
+    program = Path(options["runner"].split()[0]).name if options["runner"].split() else ""
+    if options["target"] == "this-machine" and program in _FAR:
+        raise UsageError(f"--runner {program} ...: which device is that? name it, so that its figures are kept for it", hints=("recommend measure --target raspberry-pi-5 ...", "recommend catalog list machines"))
+    situation = decided(options)
+    choice = _choice(situation.document, options["choices"])
+    made = _artifact(choice, situation, options)
+    workload = situation.document["workload"]
+    values = {**{name: workload[name] for name in ("batch", "prompt_tokens", "output_tokens", "context", "streams")}, "n_threads": choice["options"].get("n_threads")}
+    settings = Settings(mode=options["mode"], budget=options["budget"] or BUDGETS[options["mode"]], only=(choice["id"],), tie_band=options["tie_band"])
+    remote = Remote(candidate=choice["id"], command=options["runner"], parse=options["parser"], artifact=made.path, values=values, push=options["push"] or "", wall=settings.budget)
+    push(remote)
+    comparison = compare(
+        [choice["id"]], choice["id"], lambda _, number: take_remote(remote, number), metric=workload["objective"], rng=Random(0), mode=settings.mode, tie_band=settings.tie_band,
+        budget=settings.budget, say=say,
+    )
+    if failed := comparison.failures.get(choice["id"]):
+        raise ActionFailed(f"`{options['runner']}`: {failed.message} ({failed.kind})")
+    subject = Subject(
+        document=situation.document, model=situation.model, model_hash=content_identity(situation.source.path), source=situation.source.path, target=situation.target,
+        catalog=situation.catalog, data=Data(calibration=None, evaluation=None, is_own=False),
+    )
+    found = Found(
+        choices={choice["id"]: choice}, made={choice["id"]: made}, gates={}, levels={}, left=(), preflight={"spin": "the command's own", "runner": options["runner"]}, plan={},
+        settings=settings, comparison=comparison, started=started, spent=time.monotonic() - began,
+    )
+    return found, subject
+
+
+def _choice(document: Mapping[str, Any], asked: tuple[str, ...]) -> Mapping[str, Any]:
+    """The choice that the command runs: the one that was named, else the user's file as it is, else the first."""
+    if len(asked) > 1:
+        raise UsageError("--runner measures one choice at a time", hints=(f"recommend measure --choice {asked[0]} ...",))
+    if asked:
+        return chosen(document, asked[0])
+    as_is = [choice["id"] for choice in document["choices"] if choice["is_as_is"]]
+    return chosen(document, as_is[0] if as_is else "1")
+
+
+def _artifact(choice: Mapping[str, Any], situation: Situation, options: Mapping[str, Any]) -> Made:
+    given: Path | None = options["artifact"]
+    if given is None:
+        scheme = situation.model.artifact.scheme if situation.model.artifact else None
+        order = recipe.Order(choice=choice, source=situation.source.path, source_scheme=scheme or "F32", calibration=options["data"], may_download=options["yes"])
+        return recipe.make(order, situation.catalog, say)
+    return Made(key="", path=given.absolute(), size=sum(path.stat().st_size for path in files_of(given)), hash=content_hash(given), facts={})

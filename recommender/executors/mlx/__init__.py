@@ -1,0 +1,1 @@
+"""MLX: converting and quantizing language models with mlx-lm, and running them."""

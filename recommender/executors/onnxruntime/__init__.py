@@ -1,0 +1,1 @@
+"""ONNX Runtime: exporting and quantizing graphs and language models, and running both."""

@@ -1,0 +1,1 @@
+"""MLX converts and runs a trained model."""

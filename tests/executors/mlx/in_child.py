@@ -1,0 +1,70 @@
+"""What the tests run in a child process, where MLX may be imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def prepare_all(source: str, out: str, orders: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """By name: the artifact and facts of each (scheme, parameters), or the class and message of its failure."""
+    from recommender.domain.errors import StepFailed
+    from recommender.executors.mlx.convert import PREPARER
+    from recommender.ports import PrepareJob
+
+    told: dict[str, dict[str, Any]] = {}
+    for name, (key, parameters) in orders.items():
+        folder = Path(out) / name
+        folder.mkdir(parents=True)
+        try:
+            made = PREPARER.prepare(PrepareJob(source=Path(source), out=folder, scheme={"key": key}, parameters=parameters), print)
+            told[name] = {"artifact": str(folder / made.artifact), "facts": dict(made.facts)}
+        except StepFailed as error:
+            told[name] = {"kind": error.kind, "message": error.message}
+    return told
+
+
+def run(artifact: str, text: str, prompt: str, n_tokens: int, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Logits of the text as .npy beside the artifact; two generations with another prompt between, and the greedy choice of each step by logits."""
+    import numpy as np
+
+    from recommender.executors.mlx.executor import RUNNER
+
+    session = RUNNER.open(Path(artifact), options)
+    tokens, ids, calls = session.tokenize(text), session.tokenize(prompt), []
+    first = session.generate(ids, n_tokens, lambda: calls.append(None))
+    session.generate(tokens[:9], 3, lambda: None)
+    rows = session.logits(ids + first[:-1])[len(ids) - 1 :]
+    np.save(Path(artifact) / "logits.npy", session.logits(tokens))
+    told = {
+        "tokens": tokens, "ids": ids, "first": first, "again": session.generate(ids, n_tokens, lambda: None), "calls": len(calls), "steps": rows.argmax(-1).tolist(),
+        "gaps": (np.sort(rows)[:, -1] - np.sort(rows)[:, -2]).tolist(), "text": session.complete(prompt, n_tokens), "facts": dict(session.facts), "n_vocab": session.n_vocab,
+    }
+    session.close()
+    return told
+
+
+def open_all(orders: Mapping[str, tuple[str, Mapping[str, Any]]]) -> dict[str, str]:
+    """By name: class and message of what opening raises, else nothing."""
+    from recommender.domain.errors import StepFailed
+    from recommender.executors.mlx.executor import RUNNER
+
+    told = {}
+    for name, (artifact, options) in orders.items():
+        try:
+            RUNNER.open(Path(artifact), options).close()
+            told[name] = ""
+        except StepFailed as error:
+            told[name] = f"{error.kind}: {error.message}"
+    return told
+
+
+def reference(model: str, tokens: list[int], out: str) -> None:
+    """Logits by PyTorch, in the environment that has it, as .npy."""
+    import numpy as np
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.no_grad():
+        np.save(out, AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)(torch.tensor([tokens])).logits[0].numpy())
