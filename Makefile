@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export CMAKE_ARGS ?= -DLLAVA_BUILD=OFF
 SOURCES := pyproject.toml $(shell find recommender probes knowledge -name '*.py' -o -name '*.toml' -o -name '*.csv' -o -name '*.json')
 
-.PHONY: recommend test check clean
+.PHONY: recommend test check soak clean
 
 recommend: $(VENV)/.base
 	@$(BIN)/recommend --target this-machine $(ARGS)
@@ -33,6 +33,10 @@ check: $(VENV)/.all
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Long trials, an hour or more in all: the protocol's false winners, two processes on one store, kills, our numbers against the frameworks' own.
+soak: $(VENV)/.all
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 clean:
 	rm -rf $(VENV) build *.egg-info

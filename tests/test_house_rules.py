@@ -21,9 +21,9 @@ MAX_LINES = 400
 LONG_FILES: dict[str, str] = {}  # file -> why it may be longer
 HEAVY = (  # what answering must not load
     "pandas", "sklearn", "scipy", "optuna", "pydantic", "numpy", "onnx", "onnxruntime", "onnxruntime_genai", "openvino", "openvino_genai", "nncf",
-    "mlx", "llama_cpp", "torch", "transformers", "tensorflow", "qai_hub", "gguf", "psutil", "cpuinfo", "archspec", "huggingface_hub",
+    "mlx", "llama_cpp", "torch", "transformers", "tensorflow", "qai_hub", "gguf", "psutil", "cpuinfo", "archspec", "huggingface_hub", "psycopg", "sqlalchemy", "pyarrow",
 )
-DECISION_PATH = ("domain", "decide", "estimate", "recommend", "compose", "intake.identify", "intake.model_files", "loader.compiled", "store.recent")
+DECISION_PATH = ("domain", "decide", "estimate", "recommend", "compose", "intake.identify", "intake.model_files", "loader.compiled", "store.measured", "store.recent")
 OUTWARD = ("subprocess.", "socket.", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.startfile")
 _WATCHED = f"""
 import sys
@@ -87,6 +87,7 @@ NAMED_FOR_A_REASON = {
     "intake/models/hf_quantization.py": "a quantization method as model files spell it",
     "intake/models/opaque.py": "file formats that are called after their makers' tools",
     "intake/models/tflite.py": "an operator as model files spell it",
+    "measure/gpu_counters.py": "a program and a binding that are asked",
     "intake/questions.py": "packages as the registries spell them, and programs asked in a child",
 }
 
@@ -94,7 +95,7 @@ NAMED_FOR_A_REASON = {
 def engine_files() -> Iterator[tuple[str, Path]]:
     for path in sorted((ROOT / "recommender").rglob("*.py")):
         name = path.relative_to(ROOT / "recommender").as_posix()
-        if not name.startswith("testing/"):
+        if not name.startswith(("testing/", "executors/")):  # executors speak their frameworks' own words
             yield name, path
 
 

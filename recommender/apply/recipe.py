@@ -19,7 +19,7 @@ from recommender.intake.cache_folder import cache_dir
 from recommender.measure import isolate
 
 Say = Callable[[str], None]
-_WALL = 6 * 3600.0  # seconds a step may take; quantizing a large model on few cores takes hours
+WALL = 6 * 3600.0  # seconds a step may take; quantizing a large model on few cores takes hours
 _MARGIN = 1.05  # of the bytes a step is expected to write
 _REFUSED = ("unsupported", "wrong-output", "out-of-memory", "fallback")
 
@@ -76,7 +76,7 @@ def _check_step(step: Mapping[str, Any], order: Order) -> None:
     name = step["preparer"]
     if name not in registry.names(registry.PREPARERS):
         command = step["parameters"].get("command")
-        raise ExecutorUnavailable(f"{step['action']} by {name}: this program cannot do that step", hints=(command,) if command else ())
+        raise ExecutorUnavailable(f"{step['action']} by {name}: this program cannot do that step", hints=(command or "recommend catalog list frameworks",))
     preparer = registry.preparer(name)
     if preparer.environment and environment.interpreter(preparer.environment) is None:
         row = environment.environments()[preparer.environment]
@@ -86,7 +86,7 @@ def _check_step(step: Mapping[str, Any], order: Order) -> None:
         raise ExecutorUnavailable(f"{name}: {found.reason}", hints=(found.hint,) if found.hint else ())
 
 
-def make(order: Order, catalog: Catalog, say: Say, *, wall: float = _WALL) -> Made:
+def make(order: Order, catalog: Catalog, say: Say, *, wall: float = WALL) -> Made:
     """Run the steps; what is finished already is taken as it is.
 
     Raises:

@@ -4,14 +4,18 @@
 
 `job.json` = {"function": "package.module:attribute[.method]", "arguments": {...}, "packages": {"package": "its folder"}}. The answer is written as a
 whole to `result.json`: {"outcome": "ok", "value": ...} or {"outcome": one of measurement.FAILURES, "message", "hints"}. Packages are loaded from
-their folders without putting what lies beside them on the path: another environment's frameworks must not leak in.
+their folders without putting what lies beside them on the path: another environment's frameworks must not leak in. When the parent is killed,
+the child ends itself with all it started: nothing goes on computing for nobody.
 """
 
 import importlib
 import importlib.util
 import json
 import os
+import signal
 import sys
+import threading
+import time
 import traceback
 
 
@@ -30,6 +34,7 @@ def run(folder: str) -> None:
     """Run the job in the folder and write its result."""
     with open(os.path.join(folder, "job.json"), encoding="utf-8") as stream:
         job = json.load(stream)
+    _end_with(job["parent"])
     for name, where in job["packages"].items():
         load_package(name, where)
     result = _outcome(job)
@@ -39,6 +44,19 @@ def run(folder: str) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     os.replace(partial, os.path.join(folder, "result.json"))
+
+
+def _end_with(parent: int) -> None:
+    """Watch for the parent's end (POSIX: an orphan gets another parent)."""
+    if sys.platform == "win32":
+        return
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _outcome(job: dict) -> dict:  # type: ignore[type-arg]

@@ -29,6 +29,8 @@ from recommender.measure.data import Data
 from recommender.measure.journal import Journal
 from recommender.measure.memory_energy import passes
 from recommender.measure.remembered import Memory
+from recommender.measure.repetition import Repetition
+from recommender.measure.surroundings import cool_down
 from recommender.measure.take import Run, options_of, take
 
 Say = Callable[[str], None]
@@ -145,7 +147,7 @@ class Campaign:
             recipe.check(self._order(choice), self.subject.catalog)
         except RecommenderError as error:
             return Left(id=name, reason=error.message, hint=next(iter(error.hints), ""))
-        if held := self.memory.held(name, "prepare") or self.memory.held(name, "measure"):
+        if held := self.memory.held(name, "prepare", recipe.WALL) or self.memory.held(name, "measure", self.settings.budget):
             return Left(id=name, reason=f"it failed before and nothing has changed since: {held.kind}: {held.message}", hint="recommend measure --retry ...")
         return None
 
@@ -173,7 +175,7 @@ class Campaign:
                 self.say(f"{name}: {error.message}")
                 self.left.append(Left(id=name, reason=error.message, hint=next(iter(error.hints), "")))
                 if isinstance(error, StepFailed):
-                    self.memory.add(name, "prepare", error.kind, error.message)
+                    self.memory.add(name, "prepare", error.kind, error.message, wall=recipe.WALL)
         return made
 
     def _nothing(self) -> ActionFailed:
@@ -215,11 +217,17 @@ class Campaign:
         metric = self.subject.document["workload"]["objective"]
         sizes = {choice["id"]: choice["estimates"].get("file_size", {}).get("central") or inf for choice in passed}
 
-        def taken(name: str, number: int) -> Any:
+        earlier = journal.repetitions()
+        temperature = next((each.start_temperature for each in earlier), None)
+
+        def taken(name: str, number: int) -> Repetition:
+            nonlocal temperature
+            if temperature is not None and self.settings.mode != "quick":
+                cool_down(temperature)
             found = take(runs[name], number)
+            temperature = found.start_temperature if temperature is None else temperature
             return replace(found, flags=(*found.flags, "anomalous")) if name in anomalous else found
 
-        earlier = journal.repetitions()
         if earlier:
             self.say(f"going on with {len(earlier)} repetitions of a run that was cut off")
         return compare(
@@ -230,7 +238,7 @@ class Campaign:
 
     def _remember(self, comparison: Comparison) -> None:
         for name, failed in comparison.failures.items():
-            self.memory.add(name, "measure", failed.kind, failed.message, failed.reproducer)
+            self.memory.add(name, "measure", failed.kind, failed.message, failed.reproducer, wall=self.settings.budget)
 
     def _spent(self) -> float:
         return self.clock() - self._began

@@ -65,7 +65,7 @@ def compare(
     Args:
         candidates: in order of importance: when the budget is short, the last are given up first. The baseline may be among them.
         take: (candidate, round) -> one repetition in a fresh process; it does not raise for what the candidate does.
-        mode: `quick` at most 3 rounds, `normal` 10, `strict` 14. better: `up` or `down`, by default the metric's own direction.
+        mode: `quick` at most 3 rounds (disturbed ones are flagged and not taken again), `normal` 10, `strict` 14. better: `up` or `down`, by default the metric's own direction.
         budget: seconds of `clock`. No repetition is started that would end after it, were it as long as the candidate's longest so far.
         secondary: sort key that resolves ties, least first.
         earlier: repetitions already taken; the comparison goes on from there. keep: called with each new one before anything else happens.
@@ -77,7 +77,7 @@ def compare(
     names = (baseline, *(name for name in dict.fromkeys(candidates) if name != baseline))
     race = Race(
         baseline=baseline, take=take, metric=metric, better=better or METRICS[metric][1], tie_band=tie_band, rng=rng, budget=budget,
-        secondary=secondary, keep=keep, say=say, stop=stop, clock=clock, history=list(earlier), running=list(names),
+        secondary=secondary, keep=keep, say=say, stop=stop, clock=clock, repeats_disturbed=mode != "quick", history=list(earlier), running=list(names),
     )
     race.run(ROUNDS[mode])
     judgement = race.judgement()

@@ -62,7 +62,7 @@ def run(job: Job, *, watch: Callable[[int], None] | None = None, tick: float = _
     """
     job.folder.mkdir(parents=True, exist_ok=True)
     engine = str(Path(recommender.__file__).parent)
-    told = {"function": job.function, "arguments": dict(job.arguments), "packages": {"recommender": engine, **job.packages}}
+    told = {"function": job.function, "arguments": dict(job.arguments), "packages": {"recommender": engine, **job.packages}, "parent": os.getpid()}
     (job.folder / "job.json").write_text(json.dumps(told), "utf-8")
     (job.folder / "result.json").unlink(missing_ok=True)
     command = [str(job.interpreter), "-P", child.__file__, str(job.folder)]
@@ -155,7 +155,7 @@ def _resident(process: Any) -> int:
         return 0
 
 
-_DROPPED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV")  # of our interpreter, not of the child's
+_DROPPED = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "RECOMMEND_EVIDENCE_URL")  # of our interpreter, or no child's business: a password
 
 
 def _clean_environ() -> dict[str, str]:

@@ -37,6 +37,7 @@ class Race:
     say: Callable[[str], None]
     stop: Callable[[], bool]
     clock: Callable[[], float]
+    repeats_disturbed: bool
     history: list[Repetition]
     running: list[str]
     rounds: int = 0
@@ -105,7 +106,7 @@ class Race:
     def _is_due(self, name: str, number: int) -> bool:
         """Not taken yet; or once, and it crashed or was disturbed."""
         attempts = self._attempts(name, number)
-        return not attempts or (len(attempts) == 1 and (attempts[0].kind == "crash" or bool(DISTURBED & set(attempts[0].flags))))
+        return not attempts or (len(attempts) == 1 and (attempts[0].kind == "crash" or (self.repeats_disturbed and bool(DISTURBED & set(attempts[0].flags)))))
 
     def _attempts(self, name: str, number: int) -> list[Repetition]:
         """A confirmation counts only while nothing was taken after it."""

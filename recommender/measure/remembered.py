@@ -24,7 +24,7 @@ class Memory:
     say: Callable[[str], None]
     is_ignored: bool = False
 
-    def held(self, candidate: str, step: str) -> Failure | None:
+    def held(self, candidate: str, step: str, wall: float | None = None) -> Failure | None:
         """A failure that would happen again, as far as can be told."""
         if self.is_ignored or not self.model_hash:
             return None
@@ -32,12 +32,13 @@ class Memory:
             failures = self.store.failures(digest=self.digest, model_hash=self.model_hash, candidate=candidate, step=step)
         except ActionFailed:
             return None
-        return held(failures, Now(version=_version(candidate), free_memory=_free_memory(), wall=None)) if failures else None
+        return held(failures, Now(version=_version(candidate), free_memory=_free_memory(), wall=wall)) if failures else None
 
-    def add(self, candidate: str, step: str, kind: str, message: str, reproducer: Mapping[str, Any] | None = None) -> None:
+    def add(self, candidate: str, step: str, kind: str, message: str, reproducer: Mapping[str, Any] | None = None, wall: float | None = None) -> None:
+        """`wall`: the limit [s] that the step had."""
         failure = Failure(
             created=now(), digest=self.digest, model_hash=self.model_hash, candidate=candidate, step=step, kind=kind, message=message[:1000], version=_version(candidate),
-            condition={"free_memory": _free_memory()}, reproducer=reproducer or {},
+            condition={"free_memory": _free_memory(), "wall": wall}, reproducer=reproducer or {},
         )
         try:
             self.store.add_failure(failure)

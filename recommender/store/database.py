@@ -26,8 +26,8 @@ _BUSY_TIMEOUT = 10.0  # seconds that SQLite itself waits for a lock, within one 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0  # seconds between two tries; doubled each time
 _CONNECT_TIMEOUT = 10  # seconds, PostgreSQL
 _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[^\[\]@:/?#,]*)(?::\d*)?"
-_URL = re.compile(rf"postgres(?:ql)?://(?:[^@:/?#]*(?::(?P<password>[^@:/?#]*))?@)?{_HOST}(?:,{_HOST})*(?:/[^@/?#]*)?(?:\?(?P<query>[^#]*))?")
-_SECRET = re.compile(r"(?:^|&)(?P<name>(?:ssl)?password)=(?P<value>[^&]*)", re.IGNORECASE)
+_URL = rf"postgres(?:ql)?://(?:[^@:/?#]*(?::(?P<password>[^@:/?#]*))?@)?{_HOST}(?:,{_HOST})*(?:/[^@/?#]*)?(?:\?(?P<query>[^#]*))?"
+_SECRET = r"(?i)(?:^|&)(?:ssl)?password=(?P<value>[^&]*)"  # patterns are compiled where a URL is set: not on the way to an answer
 _PASSING = ("08", "40001", "40P01", "53300", "55P03", "57P")  # connection lost, deadlocks, too many clients, the server restarts
 
 T = TypeVar("T")
@@ -183,7 +183,7 @@ class PostgreSQL:
     has_schema = "select count(*) from pg_class where relname = 'recommend_schema' and pg_table_is_visible(oid)"
 
     def __init__(self, url: str):
-        if not _URL.fullmatch(url):
+        if not re.fullmatch(_URL, url):
             raise UsageError(
                 f"{URL_VARIABLE} is not postgresql://user:password@host/database (in a password, write @ : / ? # as %40 %3A %2F %3F %23)",
                 hints=(f"unset {URL_VARIABLE}",),
@@ -231,11 +231,11 @@ class _Numbered:
 
 def redacted(url: str) -> str:
     """The URL with `***` for every password; nothing at all of what is no such URL, since it may be a password."""
-    match = _URL.fullmatch(url)
+    match = re.fullmatch(_URL, url)
     if not match:
         return "***"
     query = match["query"] or ""
-    hidden = _SECRET.sub(lambda found: found[0][: found.start("value") - found.start()] + "***", query)
+    hidden = re.sub(_SECRET, lambda found: found[0][: found.start("value") - found.start()] + "***", query)
     if match["password"]:
         start, end = match.span("password")
         url = f"{url[:start]}***{url[end:]}"
@@ -244,6 +244,6 @@ def redacted(url: str) -> str:
 
 def _secrets(url: str) -> set[str]:
     """Every password in the URL, as written and as meant."""
-    match = _URL.fullmatch(url)
-    written = [match["password"] or "", *(found["value"] for found in _SECRET.finditer(match["query"] or ""))] if match else []
+    match = re.fullmatch(_URL, url)
+    written = [match["password"] or "", *(found["value"] for found in re.finditer(_SECRET, match["query"] or ""))] if match else []
     return {form for text in written for form in (text, unquote(text)) if form}

@@ -9,15 +9,15 @@ from recommender.store.database import Connection, Database
 
 
 def tables(connection: Connection) -> None:
-    """1: measurements and failures; `json` is a type of PostgreSQL and plain text for SQLite."""
+    """1: measurements and failures; `json` is a type of PostgreSQL and plain text for SQLite. What is large comes last: the decision reads the rest."""
     connection.execute(
         """create table recommend_measurements (
             id text primary key, created text not null, digest text not null, model text not null, candidate json not null,
             framework text not null, execution_provider text not null, scheme text not null, version text not null,
             workload json not null, metrics json not null, model_hash text not null, artifact_hash text not null, recipe_hash text not null,
             build text not null, driver text not null, protocol text not null, mode text not null, method text not null,
-            quality json not null, samples json not null, facts json not null, environment json not null, flags json not null,
-            valid boolean not null, reasons json not null, reproducer json not null)"""
+            valid boolean not null, flags json not null, reasons json not null, quality json not null,
+            samples json not null, facts json not null, environment json not null, reproducer json not null)"""
     )
     connection.execute("create index recommend_measurements_machine on recommend_measurements (digest, model)")
     connection.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -29,15 +30,20 @@ def from_row(cls: type[T], names: Sequence[str], row: Sequence[Any]) -> T:
     Raises:
         ValueError, TypeError: the row is damaged.
     """
-    types = {field.name: str(field.type) for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    types = _types(cls)  # type: ignore[arg-type]
     found: T = from_plain(cls, {name: _read(name, value, types[name]) for name, value in zip(names, row, strict=True)})
     return found
+
+
+@functools.cache
+def _types(cls: type) -> dict[str, str]:
+    return {field.name: str(field.type) for field in dataclasses.fields(cls)}
 
 
 def _read(name: str, value: Any, annotation: str) -> Any:
     if annotation == "bool":
         return bool(value)
-    kind = next((kind for word, kind in (("Mapping[", dict), ("tuple[", list)) if annotation.startswith(word)), None)
+    kind = dict if annotation.startswith("Mapping[") else list if annotation.startswith("tuple[") else None
     if kind is None:
         return value
     found = json.loads(value) if isinstance(value, str) else value  # PostgreSQL's driver has parsed it already

@@ -77,7 +77,7 @@ def cnn(request: pytest.FixtureRequest) -> Trained:
 
 @pytest.fixture(scope="session")
 def minilm(request: pytest.FixtureRequest) -> Trained:
-    """input_ids, attention_mask [1, 64] -> embedding [1, 384]; `test` is for `trained.retrieval.top1`; folder / "model" is the HF folder."""
+    """input_ids, attention_mask [1, 64] -> sentence_embedding [1, 384]; `test` is for `trained.retrieval.top1`; folder / "model" is the HF folder."""
     return _graph(_made(request.config, "minilm", where="conversion"))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import pwd
 import shutil
 import socket
 import subprocess
@@ -60,6 +59,8 @@ def _account() -> str | None:
     """The server refuses to run as root."""
     if os.geteuid() != 0:
         return None
+    import pwd
+
     names = {row.pw_name for row in pwd.getpwall()}
     return "postgres" if "postgres" in names else "nobody"
 

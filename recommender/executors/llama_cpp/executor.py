@@ -50,7 +50,7 @@ class LlamaSession:
         with listening() as said:
             self._model = load_model(artifact, _model_parameters(options, offloaded))
             try:
-                self._context = new_context(self._model, _context_parameters(self._model, options))
+                self._context = new_context(self._model, _context_parameters(self._model, options, offloaded))
             except Exception:
                 library.llama_model_free(self._model)
                 raise
@@ -155,10 +155,12 @@ def _model_parameters(options: Mapping[str, Any], offloaded: int) -> Any:
     return parameters
 
 
-def _context_parameters(model: Any, options: Mapping[str, Any]) -> Any:
+def _context_parameters(model: Any, options: Mapping[str, Any], offloaded: int) -> Any:
     """Raises Unsupported for a cache type that is not one of llama.cpp's."""
     library = binding()
     parameters = library.llama_context_default_params()
+    if not offloaded:  # else a build with cards lends them the cache and the large products of the prompt all the same
+        parameters.offload_kqv = parameters.op_offload = False
     parameters.n_ctx = int(options.get("context") or min(_DEFAULT_CONTEXT, library.llama_model_n_ctx_train(model)))
     if threads := options.get("n_threads"):
         parameters.n_threads = parameters.n_threads_batch = int(threads)

@@ -52,8 +52,7 @@ class MlxLm:
         os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
         config = _config(job.source)
         made = plan(job.scheme["key"], config, str(job.parameters.get("dtype") or ""))
-        from mlx_lm import convert
-
+        convert = installed.module("mlx_lm").convert
         say(f"converting {config.get('model_type')} to {job.scheme['key']}")
         try:
             convert(str(job.source), str(job.out / FOLDER), quantize=bool(made.quantization), dtype=made.dtype, **made.quantization)
@@ -93,12 +92,10 @@ def _verified(folder: Path, made: Plan) -> dict[str, Any]:
 
     A layer whose rows are no multiple of the group stays in floating point without a word: those are named in `not_quantized`.
     """
-    import mlx.core as mx
-    from mlx.utils import tree_flatten
-    from mlx_lm.utils import compute_bits_per_weight, load_model
-
-    model, _ = load_model(folder, lazy=True)
-    types = Counter(str(array.dtype).rpartition(".")[2] for _, array in tree_flatten(model.parameters()))
+    mlx_lm = installed.module("mlx_lm.utils")
+    model, _ = mlx_lm.load_model(folder, lazy=True)
+    arrays = installed.module("mlx.utils").tree_flatten(model.parameters())
+    types = Counter(str(array.dtype).rpartition(".")[2] for _, array in arrays)
     layers = {name: module for name, module in model.named_modules() if hasattr(module, "weight") and module.weight.ndim > 1}
     quantized = {name: module for name, module in layers.items() if hasattr(module, "scales")}
     if made.quantization and not quantized:
@@ -107,8 +104,8 @@ def _verified(folder: Path, made: Plan) -> dict[str, Any]:
         raise WrongOutput(f"asked for {made.dtype}, stored {dict(types)}")
     return {
         "dtype": made.dtype, "tensors": dict(sorted(types.items())), "layers": dict(Counter(f"{m.mode}-{m.bits}-g{m.group_size}" for m in quantized.values())),
-        "not_quantized": sorted(set(layers) - set(quantized)) if made.quantization else [], "bits_per_weight": round(float(compute_bits_per_weight(model)), 4),
-        "bytes": sum(file.stat().st_size for file in folder.iterdir()), "device": str(mx.default_device()),
+        "not_quantized": sorted(set(layers) - set(quantized)) if made.quantization else [], "bits_per_weight": round(float(mlx_lm.compute_bits_per_weight(model)), 4),
+        "bytes": sum(file.stat().st_size for file in folder.iterdir()),
     }
 
 

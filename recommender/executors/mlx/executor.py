@@ -31,16 +31,14 @@ class MlxSession:
     """
 
     def __init__(self, artifact: Path, options: Mapping[str, Any]):
-        import mlx.core as mx
-        from mlx_lm.utils import load
-
+        self._mx = mx = installed.module("mlx.core")
         unit = _unit(mx, str(options.get("execution_provider") or ""))
         kv = options.get("kv_cache_type")
         if kv and kv not in _FLOATS:
             raise Unsupported(f"kv_cache_type `{kv}`: it is kept in the model's own floating point here")
         self._step = int(options.get("micro_batch") or PREFILL)
         with _decoded(f"mlx-lm cannot load `{artifact.name}`"):
-            self._model, self._tokenizer = load(str(artifact))[:2]
+            self._model, self._tokenizer = installed.module("mlx_lm.utils").load(str(artifact))[:2]
             self.n_vocab: int = self._model(mx.array([[0]])).shape[-1]  # the shape is known before anything is computed
         self.facts: Mapping[str, Any] = {**_facts(mx, self._model, unit), "micro_batch": self._step}
 
@@ -49,13 +47,11 @@ class MlxSession:
 
     def generate(self, prompt: Sequence[int], n_tokens: int, on_token: Callable[[], None]) -> list[int]:
         """The next token is computed while the last one is told, as mlx_lm.generate does it."""
-        import mlx.core as mx
-
         self._check(prompt)
         found: list[int] = []
         with _decoded("mlx-lm cannot generate"):
             cache = self._prefilled(prompt[:-1])
-            token = self._next(mx.array(prompt[-1:]), cache)
+            token = self._next(self._mx.array(list(prompt[-1:])), cache)
             for remaining in range(n_tokens - 1, -1, -1):
                 following = self._next(token, cache) if remaining else token
                 found.append(int(token.item()))
@@ -64,14 +60,13 @@ class MlxSession:
         return found
 
     def logits(self, tokens: Sequence[int]) -> np.ndarray:
-        import mlx.core as mx
         import numpy as np
-        from mlx_lm.models.cache import make_prompt_cache
 
+        mx = self._mx
         self._check(tokens)
         rows = np.empty((len(tokens), self.n_vocab), np.float32)
         with _decoded("mlx-lm cannot compute logits"):
-            cache = make_prompt_cache(self._model)
+            cache = _new_cache(self._model)
             for start in range(0, len(tokens), _ROWS):
                 part = self._model(mx.array([list(tokens[start : start + _ROWS])]), cache=cache)[0]
                 rows[start : start + _ROWS] = np.asarray(part.astype(mx.float32))
@@ -83,10 +78,8 @@ class MlxSession:
         return str(self._tokenizer.decode(self.generate(self._tokenizer.encode(text), n_tokens, lambda: None)))
 
     def close(self) -> None:
-        import mlx.core as mx
-
         del self._model, self._tokenizer
-        mx.clear_cache()
+        self._mx.clear_cache()
 
     def _check(self, tokens: Sequence[int]) -> None:
         if not tokens:
@@ -96,21 +89,16 @@ class MlxSession:
 
     def _prefilled(self, tokens: Sequence[int]) -> list[Any]:
         """A cache that holds the tokens; no logits are computed for them."""
-        import mlx.core as mx
-        from mlx_lm.models.cache import make_prompt_cache
-
-        cache: list[Any] = make_prompt_cache(self._model)
+        cache = _new_cache(self._model)
         for start in range(0, len(tokens), self._step):
-            self._model(mx.array([list(tokens[start : start + self._step])]), cache=cache)
-            mx.eval([each.state for each in cache])
+            self._model(self._mx.array([list(tokens[start : start + self._step])]), cache=cache)
+            self._mx.eval([each.state for each in cache])
         return cache
 
     def _next(self, token: Any, cache: list[Any]) -> Any:
         """The likeliest token after one, its computation begun."""
-        import mlx.core as mx
-
-        likeliest = mx.argmax(self._model(token[None], cache=cache)[:, -1, :], axis=-1)
-        mx.async_eval(likeliest)
+        likeliest = self._mx.argmax(self._model(token[None], cache=cache)[:, -1, :], axis=-1)
+        self._mx.async_eval(likeliest)
         return likeliest
 
 
@@ -126,19 +114,20 @@ def _unit(mx: Any, asked: str) -> str:
 
 
 def _facts(mx: Any, model: Any, unit: str) -> dict[str, Any]:
-    from mlx.utils import tree_flatten
-    from mlx_lm.models.cache import make_prompt_cache
-    from mlx_lm.utils import compute_bits_per_weight
-
-    arrays = [array for _, array in tree_flatten(model.parameters())]
+    arrays = [array for _, array in installed.module("mlx.utils").tree_flatten(model.parameters())]
     floats = {_name(array.dtype) for array in arrays if mx.issubdtype(array.dtype, mx.floating)}
-    versions = installed.versions()
+    versions, bits = installed.versions(), installed.module("mlx_lm.utils").compute_bits_per_weight
     return {
         "framework_version": versions["mlx"], "versions": versions, "execution_provider": unit, "device": dict(mx.device_info()).get("device_name", ""),
-        "precision": dict(Counter(_name(array.dtype) for array in arrays)), "bits_per_weight": round(float(compute_bits_per_weight(model)), 4),
-        "placement": {unit: len(model.layers)}, "kv_cache": type(make_prompt_cache(model)[0]).__name__, "kv_cache_type": "/".join(sorted(floats)),
+        "precision": dict(Counter(_name(array.dtype) for array in arrays)), "bits_per_weight": round(float(bits(model)), 4),
+        "placement": {unit: len(model.layers)}, "kv_cache": type(_new_cache(model)[0]).__name__, "kv_cache_type": "/".join(sorted(floats)),
         **({"note": _NOTE} if unit == "cpu" else {}),
     }
+
+
+def _new_cache(model: Any) -> list[Any]:
+    """An empty one, a part for each layer, of the kind that the model asks for."""
+    return list(installed.module("mlx_lm.models.cache").make_prompt_cache(model))
 
 
 def _name(dtype: Any) -> str:

@@ -1,9 +1,11 @@
-"""Whether MLX is there, asked without importing it."""
+"""Whether MLX is there, asked without importing it, and its modules when they are needed."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
+from typing import Any
 
 from recommender.ports import Availability
 
@@ -21,3 +23,8 @@ def availability() -> Availability:
 def versions() -> dict[str, str]:
     """Installed versions by package."""
     return {package: version(package) for package in (*_PACKAGES.values(), "transformers")}
+
+
+def module(name: str) -> Any:
+    """A module of the framework, imported now. Without types: they change from version to version."""
+    return import_module(name)

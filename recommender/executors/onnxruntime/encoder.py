@@ -78,6 +78,7 @@ def _model(folder: Path) -> Any:
 def _axes(model: Any, shape: Sequence[int] | None, folder: Path) -> tuple[int, ...]:
     """Shape of the main input: the given one, else the model's own with 2 samples (1 would be taken for a constant)."""
     kind = model.main_input_name
+    free: tuple[int, ...]
     if kind == "input_ids":
         wanted, free = 2, (2, TOKENS)
     elif kind == "pixel_values":
@@ -163,7 +164,9 @@ def _plain(model: Any, outputs: tuple[str, ...], pooled: str, normalised: bool) 
     """The model as a module that returns a tuple of tensors."""
     import torch
 
-    class Plain(torch.nn.Module):
+    module: Any = torch.nn.Module
+
+    class Plain(module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.model = model

@@ -94,7 +94,7 @@ def versions() -> dict[str, str]:
     found = {}
     for name in ("openvino", "nncf", "openvino-tokenizers", "optimum-intel", "transformers"):
         try:
-            found[f"{name}_version"] = version(name)
+            found[f"{name.replace('-', '_')}_version"] = version(name)
         except PackageNotFoundError:
             continue
     return found

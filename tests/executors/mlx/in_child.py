@@ -68,3 +68,24 @@ def reference(model: str, tokens: list[int], out: str) -> None:
 
     with torch.no_grad():
         np.save(out, AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)(torch.tensor([tokens])).logits[0].numpy())
+
+
+def narrow_model(source: str, out: str) -> None:
+    """A Llama of one layer with random weights whose rows are 96 long, but 192 in one of its matrices; the tokenizer is the source's."""
+    import json
+    import shutil
+
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    folder = Path(out)
+    shutil.copytree(source, folder)
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    config |= {"hidden_size": 96, "intermediate_size": 192, "num_hidden_layers": 1, "num_attention_heads": 3, "num_key_value_heads": 3, "head_dim": 32}
+    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    rng, layer = np.random.default_rng(0), "model.layers.0."
+    shapes = {"model.embed_tokens": (config["vocab_size"], 96), **{f"{layer}self_attn.{name}_proj": (96, 96) for name in "qkvo"}}
+    shapes |= {f"{layer}mlp.gate_proj": (192, 96), f"{layer}mlp.up_proj": (192, 96), f"{layer}mlp.down_proj": (96, 192)}
+    weights = {f"{name}.weight": rng.standard_normal(shape).astype(np.float32) / 10 for name, shape in shapes.items()}
+    weights |= {f"{name}.weight": np.ones(96, np.float32) for name in ("model.norm", f"{layer}input_layernorm", f"{layer}post_attention_layernorm")}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})

@@ -43,7 +43,7 @@ def minilms(minilm: Any, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """The sentence encoder by scheme."""
     orders: dict[str, dict[str, Any]] = {
         "fp16": {"key": "fp16"}, "int8-weights": {"key": "int8-weights"}, "int4": {"key": "int4-weights-g64"},
-        "int8-static": {"key": "int8-static", "calibration": str(minilm.calibration), "parameters": {"subset_size": 12}},
+        "int8-static": {"key": "int8-static", "calibration": str(minilm.calibration), "parameters": {"subset_size": 6}},
     }
     return made(tmp_path_factory.mktemp("minilm"), minilm.model, orders)
 
@@ -60,8 +60,7 @@ def conversion() -> Path:
 def exports(tiny_llama: Any, minilm: Any, conversion: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """`made`: name -> export or failure; `text`, and what transformers makes of it: `ids` and `logits` (a file)."""
     folder = tmp_path_factory.mktemp("exports")
-    unknown = folder / "unknown"
-    unknown.mkdir()
+    unknown = tmp_path_factory.mktemp("source")
     told = (tiny_llama.model / "config.json").read_text("utf-8")
     (unknown / "config.json").write_text(told.replace("LlamaForCausalLM", "ZorpForCausalLM").replace('"llama"', '"zorp"'), "utf-8")
     parameters = {"awq": True, "scale_estimation": True, "subset_size": 8, "sequence_length": 64}
@@ -82,7 +81,7 @@ def exports(tiny_llama: Any, minilm: Any, conversion: Path, tmp_path_factory: py
 def llamas(exports: dict[str, Any], tiny_llama: Any, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """The exported language model (fp16), compressed by scheme and method."""
     data = {"calibration": str(tiny_llama.calibration)}
-    small = {"subset_size": 4, "sequence_length": 64}
+    small = {"subset_size": 2, "sequence_length": 64}
     orders: dict[str, dict[str, Any]] = {
         "int8": {"key": "int8-weights"}, "int4": {"key": "int4-weights-g64"}, "int4-r0.8": {"key": "int4-weights-g64-r0.8"},
         "int4-sym": {"key": "int4-weights-sym-g128"}, "int4-channel": {"key": "int4-weights-channel"}, "NF4": {"key": "NF4"},

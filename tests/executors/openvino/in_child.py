@@ -98,6 +98,16 @@ def many_at_once(artifact: str, npz: str, options: Mapping[str, Any]) -> dict[st
     return {"single": single, "answers": answers, "kept": kept, "facts": dict(session.facts)}
 
 
+def confined(n: int) -> int:
+    """How many processors there are after a step was given `n`."""
+    import os
+
+    from recommender.executors.openvino import process
+
+    process.use_processors(n)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else n
+
+
 def devices() -> list[str]:
     import openvino
 

@@ -136,6 +136,10 @@ def test_a_sentence_encoder_keeps_its_meaning(minilm: Any, minilms: Made, tmp_pa
     assert layers["int4"] > layers["int8"] > 0
 
 
+def test_a_step_keeps_to_its_processors(tmp_path: Path) -> None:
+    assert ask("confined", tmp_path, n=1) == 1
+
+
 def test_nothing_is_reported_to_anyone(cnn: Any, tmp_path: Path) -> None:
     told = {}
     for silently in (True, False):

@@ -32,7 +32,7 @@ def sessions(cnn: Any, cnns: Made, tmp_path_factory: pytest.TempPathFactory) -> 
         "cuda": (plain, {"execution_provider": "cuda"}), "fp8": (plain, {"precision": "fp8"}), "hint": (plain, {"performance_hint": "best"}),
         "broken": (str(folder / "broken.xml"), {}), "absent": (str(folder / "absent.xml"), {}), "data": (str(cnn.test), {}),
     }
-    return dict(zip(asked, ask("graphs", folder / "job", npz=str(cnn.test), asked=list(asked.values())), strict=True))
+    return dict(zip(asked, ask("graphs", folder / "job", npz=str(cnn.calibration), asked=list(asked.values())), strict=True))
 
 
 def products(row: dict[str, Any]) -> set[str]:
@@ -99,7 +99,7 @@ def test_what_cannot_be_opened_says_so(name: str, sessions: Made) -> None:
 
 
 def test_many_at_once_are_the_same_and_all_done(cnn: Any, cnns: Made, tmp_path: Path) -> None:
-    told = ask("many_at_once", tmp_path, artifact=cnns["F32"]["artifact"], npz=str(cnn.test), options={"streams": 2, "precision": "f32"})
+    told = ask("many_at_once", tmp_path, artifact=cnns["F32"]["artifact"], npz=str(cnn.calibration), options={"streams": 2, "precision": "f32"})
     assert told["kept"]
     assert len(told["answers"]) == len(told["single"]) == 50
     assert sorted(told["answers"]) == pytest.approx(np.array(sorted(told["single"])), abs=1e-4)

@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from transformers import AutoModel, AutoTokenizer
 
@@ -64,9 +65,10 @@ def main(out: Path) -> None:
     np.save(out / "reference.npy", embeddings)
     (out / "facts.json").write_text(json.dumps({"top1": top1(embeddings)}), "utf-8")
     first = tuple(value[:1] for value in tokens["test"].values())
-    torch.onnx.export(
-        model, first, out / "model.onnx", input_names=["input_ids", "attention_mask"], output_names=["embedding"], dynamo=True, opset_version=18, external_data=False,
+    torch.onnx.export(  # `embedding` is not free as a name: an inner value has it, and the file would be invalid
+        model, first, out / "model.onnx", input_names=["input_ids", "attention_mask"], output_names=["sentence_embedding"], dynamo=True, opset_version=18, external_data=False,
     )
+    onnx.checker.check_model(str(out / "model.onnx"))
     print((out / "facts.json").read_text())
 
 

@@ -1,0 +1,1 @@
+"""Microsoft Olive: quantizing ONNX files by its workflows."""

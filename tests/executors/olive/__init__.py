@@ -1,0 +1,1 @@
+"""Olive quantizes trained models."""
