@@ -57,6 +57,8 @@ def check(order: Order, catalog: Catalog) -> None:
     """
     scheme = catalog.schemes[order.choice["scheme"]]
     steps = steps_of(order.choice)
+    if not steps and not order.choice["is_as_is"]:
+        raise ExecutorUnavailable(f"no step of ours makes {order.choice['scheme']} from {order.source}", hints=("recommend apply --choice ID ...",))
     for step in steps:
         _check_step(step, order)
     needs_data = order.choice["format"] != "gguf" and scheme.needs_calibration == "required"

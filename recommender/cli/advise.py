@@ -78,6 +78,7 @@ _POSITIVE = click.IntRange(min=1)
 @click.option("--allow-below-floor", is_flag=True, help="Also what is of little use for the workload.")
 @click.option("--framework", "frameworks", multiple=True, help="Only this framework. Repeatable.")
 @click.option("--without", "excluded", multiple=True, help="Not this framework. Repeatable.")
+@click.option("--measure", "measure_for", type=Quantity("s"), metavar="TIME", help="Measure the runnable choices for this long first (60s); needs weights that lie here.")
 @click.option("--no-evidence", is_flag=True, help="Decide without any measurement.")
 @click.option("--today", metavar="DATE", help="Decide as on this day (YYYY-MM-DD).")
 @click.option("--catalog", "overlays", multiple=True, metavar="DIR", help="Further knowledge on top of the built-in. Repeatable.")
@@ -91,6 +92,8 @@ def advise(**options: Any) -> int:
     from recommender import compose
     from recommender.recommend import combined, decide, largest_usable
 
+    if options["measure_for"]:
+        _measure_first(options)
     catalog = compose.load_catalog(all_overlays(options["overlays"]))
     wishes = _wishes(options, catalog)
     today = _today(options["today"])
@@ -115,6 +118,23 @@ def advise(**options: Any) -> int:
         say(f"warning: {warning}")
     _print(answer, "json" if options["as_json"] else options["form"], options["limit"], options["output"])
     return EXIT_CODES[answer["verdict"]]
+
+
+def _measure_first(options: dict[str, Any]) -> None:
+    """A quick measuring run on the same question; its figures are in the store when the answer is made.
+
+    Raises:
+        UsageError: no model, no evidence wanted, or another machine.
+    """
+    if not options["model"] or options["no_evidence"]:
+        raise UsageError("--measure needs a --model, and excludes --no-evidence", hints=("recommend --model ./model.gguf --measure 60s",))
+    from recommender.cli.measure import measured_here
+
+    measured_here({
+        **{name: options[name] for name in ("model", "target", "workload", "need", "prompt_tokens", "output_tokens", "context", "batch", "streams")},
+        "frameworks": options["frameworks"], "excluded": options["excluded"], "overlays": options["overlays"], "allow_below_floor": options["allow_below_floor"],
+        "data": None, "yes": False, "mode": "quick", "budget": options["measure_for"], "tie_band": 0.02, "retry": False,
+    })
 
 
 def _no_class(workload: str | None, needs: tuple[str, ...], catalog: Any) -> UsageError:

@@ -40,10 +40,15 @@ def measure(**options: Any) -> int:
 
         document = _finished(*measured_remotely(options), options)[0]
     else:
-        situation = decided(options)
-        document = _measured(situation, options, tuple(chosen(situation.document, words)["id"] for words in options["choices"]))
+        document = measured_here(options)
     _print(document, options["as_json"])
     return EXIT_CODES.get(document["verdict"], 0)
+
+
+def measured_here(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Decide, measure on this machine, store, decide again: the document."""
+    situation = decided(options)
+    return _measured(situation, options, tuple(chosen(situation.document, words)["id"] for words in options.get("choices", ())))
 
 
 def _measured(situation: Situation, options: Mapping[str, Any], only: tuple[str, ...]) -> dict[str, Any]:

@@ -28,6 +28,8 @@ def recipe(model: ModelSpec, candidate: Candidate, scheme: QuantScheme, estimate
             steps.append(RecipeStep(action="fetch", preparer="", where="here", inputs=(model.repository or f"source weights of {model.name}",), outputs=("source",), size=wanted))
         held = model.artifact.format if model.artifact and not model.artifact.is_quantized else ""
         needed = [key for key in candidate.preparers if not held or catalog.preparers[key].produces != held]
+        if needed and scheme.method == "none" and _is_there(held, candidate.format, needed, catalog):
+            needed.pop()
         for number, key in enumerate(needed, 1):
             preparer = catalog.preparers[key]
             is_last = number == len(needed)
@@ -40,6 +42,12 @@ def recipe(model: ModelSpec, candidate: Candidate, scheme: QuantScheme, estimate
     verified = steps[-1].outputs if steps else (source,)
     steps.append(RecipeStep(action="verify", preparer="", where="target", inputs=verified, outputs=()))
     return tuple(steps)
+
+
+def _is_there(held: str, wanted: str, needed: list[str], catalog: Catalog) -> bool:
+    """Whether the format is reached before the last step, which then would only quantize what is not to be quantized."""
+    before = catalog.preparers[needed[-2]].produces if len(needed) > 1 else held
+    return before == wanted and not catalog.preparers[needed[-1]].produces
 
 
 def _parameters(scheme: QuantScheme, command: str, source: str, artifact: str) -> dict[str, Any]:

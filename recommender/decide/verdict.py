@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from recommender.decide.levels import known, level, reading
 from recommender.domain.catalog import Catalog
 from recommender.domain.recommendation import Choice, Dismissal, Request
@@ -71,11 +73,24 @@ def hints(choices: tuple[Choice, ...], rejected: tuple[Dismissal, ...], undeterm
         framework = catalog.frameworks[choices[0].candidate.framework]
         if framework.install:
             found.append(framework.install)
+    found += _next_steps(choices, request, target)
     if request.wishes.prefer and choices and not any(choice.pareto for choice in choices):
         found.append("--prefer changed nothing: of no candidate are speed, quality and memory all known, so there is no Pareto front")
     if rejected and choices:
         found.append(f"recommend explain --why-not {rejected[0].candidate.id}")
     return tuple(dict.fromkeys(found))
+
+
+def _next_steps(choices: tuple[Choice, ...], request: Request, target: Target) -> list[str]:
+    """What can be done with an answer about weights that lie here: make it, measure it."""
+    artifact = request.model.artifact
+    if not choices or artifact is None or target.kind != "this-machine" or not choices[0].runnable_here:
+        return []
+    path = shlex.quote(artifact.path)
+    objective = choices[0].estimates.get(request.workload.objective)
+    is_measured = objective is not None and objective.basis == "measured-here"
+    lines = [] if choices[0].candidate.is_as_is else [f"recommend apply --model {path} --out artifacts"]
+    return lines if is_measured else [*lines, f"recommend measure --model {path}"]
 
 
 def _open_facts(undetermined: tuple[Dismissal, ...], catalog: Catalog) -> list[str]:

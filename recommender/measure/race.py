@@ -17,7 +17,7 @@ from recommender.measure.statistics import prediction_interval
 from recommender.measure.verdict import INCONCLUSIVE, LOOKS, SCREENING, Judgement, far_behind, judge
 
 DISTURBED = frozenset(("throttled", "foreign-load", "clock-drop"))  # such a repetition is taken once more
-ANOMALOUS_FLAG = "anomalous"
+ANOMALOUS_FLAG, EMULATED_FLAG = "anomalous", "emulated"
 CONFIRMATION = 0  # the round of the winner's last repetition; rounds count from 1
 
 
@@ -132,7 +132,9 @@ class Race:
         return bool(medians) and 0 < medians[0] < inf
 
     def _fail(self, found: Repetition) -> None:
-        if found.ok:
+        if found.ok and EMULATED_FLAG in found.flags:
+            found = replace(found, kind="unsupported", message="it runs in an emulator, whose speed says nothing of a device")
+        elif found.ok:
             found = replace(found, kind="wrong-output", message=f"it gave no {self.metric}")
         self.say(f"{found.candidate}: {found.kind}: {found.message}")
         self.failures[found.candidate] = found

@@ -21,7 +21,8 @@ Outcome = Mapping[str, Any]  # {"outcome": "ok", "value": ...} or {"outcome": cl
 
 
 def ask(
-    function: str, folder: Path, *, where: str, side: str = "", environ: Mapping[str, str] | None = None, watch: Callable[[int], None] | None = None, **arguments: Any,
+    function: str, arguments: Mapping[str, Any], folder: Path, *, where: str, side: str = "", environ: Mapping[str, str] | None = None,
+    watch: Callable[[int], None] | None = None,
 ) -> isolate.Outcome:
     """Run a function of `in_child` in a process of its own, in the Python of the environment `side`; the executor is at `where`."""
     return isolate.run(
@@ -77,7 +78,7 @@ class ExecutorSuite:
     @pytest.fixture(scope="class")
     def declared(self, tmp_path_factory: pytest.TempPathFactory) -> Any:
         """What it says of itself in a fresh process, and what that imported."""
-        return answer(ask("declared", tmp_path_factory.mktemp("declared"), where=self.where))
+        return answer(ask("declared", {"where": self.where}, tmp_path_factory.mktemp("declared"), where=self.where))
 
     def test_declares_itself(self) -> None:
         assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.executor.name)

@@ -16,6 +16,7 @@ It is run as a recipe's step is, in a child process; the fixture `calibration` m
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -96,9 +97,10 @@ def _run(step: Step, folder: Path, orders: Mapping[str, Any], *, killed_from: Pa
 
     def kill(process: int) -> None:
         if killed_from and any(killed_from.iterdir()):
-            os.kill(process, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(process, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
 
-    return ask("prepared", folder / "work", where=step.where, side=step.preparer.environment, environ={**environ, **step.environ}, watch=kill, orders=orders)
+    return ask("prepared", {"orders": orders}, folder / "work", where=step.where, side=step.preparer.environment, environ={**environ, **step.environ}, watch=kill)
 
 
 def _elsewhere(folder: Path) -> list[str]:

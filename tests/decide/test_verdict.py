@@ -7,6 +7,7 @@ import pytest
 
 from recommender.decide.verdict import hints, separation, verdict
 from recommender.domain.estimate import Estimate
+from recommender.domain.model import Artifact
 from recommender.domain.recommendation import Choice, Criterion, Dismissal, Request, Wishes
 from recommender.domain.rule import Reading, Step
 from tests.invented import GIB, candidate, catalog, estimate, framework, model, target, with_frameworks, workload
@@ -116,3 +117,15 @@ def test_a_framework_that_is_missing_here_hints_at_its_installation(kind: str, r
 
 def test_beside_an_answer_the_reason_of_a_rejected_one_can_be_asked() -> None:
     assert hints_of(choices=(choice(),), rejected=(dismissed("beta"),)) == ("recommend explain --why-not beta/cpu/W4",)
+
+
+def test_weights_that_lie_here_can_be_applied_and_measured() -> None:
+    request = replace(PLAIN, model=replace(model(), artifact=Artifact(format="safetensors", path="a model", size=1)))
+    here = target(kind="this-machine")
+    assert hints((choice(runnable_here=True),), (), (), request, here, catalog()) == ("recommend apply --model 'a model' --out artifacts", "recommend measure --model 'a model'")
+    as_is = hints((choice(runnable_here=True, is_as_is=True),), (), (), request, here, catalog())
+    assert as_is == ("recommend measure --model 'a model'",)
+    measured = replace(choice(runnable_here=True), estimates={"decode_rate": replace(estimate("decode_rate", 20.0), basis="measured-here")})
+    assert hints((measured,), (), (), request, here, catalog()) == ("recommend apply --model 'a model' --out artifacts",)
+    assert hints((choice(runnable_here=True),), (), (), request, target(kind="recording"), catalog()) == ()
+    assert hints((choice(runnable_here=True),), (), (), PLAIN, here, catalog()) == ()

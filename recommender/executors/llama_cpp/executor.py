@@ -140,7 +140,9 @@ def _offloaded(options: Mapping[str, Any]) -> int:
     asked = options.get("n_gpu_layers", 0 if options.get("execution_provider", "cpu") == "cpu" else "all")
     layers = -1 if asked == "all" else int(asked)
     if layers and not binding().llama_supports_gpu_offload():
-        raise Unsupported("this build of llama-cpp-python has no back end for cards", hints=("recommend frameworks",))
+        unit = options.get("execution_provider", "cpu")
+        asked_for = "" if unit == "cpu" else f"execution provider `{unit}`: "
+        raise Unsupported(f"{asked_for}this build of llama-cpp-python has no back end for cards, it offers cpu", hints=("recommend frameworks",))
     return layers
 
 

@@ -98,10 +98,14 @@ class NullGraph:
         self._pattern = error * np.random.default_rng(0).standard_normal((1, _WIDTH)).astype(np.float32) if error else None
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        try:
+            x = feeds["x"]
+        except KeyError:
+            raise Unsupported(f"no input `x` (there is {', '.join(feeds) or 'none'})") from None
         if self._script.is_idle and self._pattern is None:
-            return {"y": feeds["x"]}
+            return {"y": x}
         self._script.play()
-        output = feeds["x"] if self._pattern is None else feeds["x"] + self._pattern
+        output = x if self._pattern is None else x + self._pattern
         return {"y": output * float("nan") if self._script.is_broken else output}
 
     def run_all(self, feeds: Sequence[Mapping[str, np.ndarray]]) -> None:
@@ -132,6 +136,8 @@ class NullTokens:
 
     def generate(self, prompt: Sequence[int], n_tokens: int, on_token: Callable[[], None]) -> list[int]:
         """One call of the script a token."""
+        if not prompt:
+            raise Unsupported("an empty prompt: a token follows another")
         token, tokens = prompt[-1], []
         for _ in range(n_tokens):
             self._script.play()
@@ -197,6 +203,8 @@ class NullPreparer:
         return Availability(ok=True, version=recommender.__version__)
 
     def prepare(self, job: PrepareJob, say: Callable[[str], None]) -> Prepared:
+        if not job.source.exists():
+            raise Unsupported(f"no `{job.source}`")
         say(f"copying {job.source.name}")
         target = job.out / job.source.name
         if job.source.is_dir():

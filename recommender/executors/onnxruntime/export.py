@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recommender.domain.errors import RecommenderError, Unsupported, WrongOutput
+from recommender.domain.errors import Unsupported, WrongOutput
 from recommender.executors.onnxruntime.encoder import Encoder, load
 from recommender.executors.onnxruntime.failure import decoded
 from recommender.executors.onnxruntime.model_file import FILE, describe, model_file, save, versions
@@ -125,8 +125,6 @@ def _checked_against_torch(encoder: Encoder, file: Path, threads: int) -> Mappin
 def _run(session: Any, feeds: Mapping[str, np.ndarray], outputs: tuple[str, ...]) -> list[np.ndarray]:
     try:
         found: list[np.ndarray] = session.run(list(outputs), {each.name: feeds[each.name] for each in session.get_inputs()})
-    except RecommenderError:
-        raise
     except Exception as error:
         raise WrongOutput(f"the exported file does not run: {' '.join(str(error).split())[:300]}") from error
     return found

@@ -48,6 +48,12 @@ def test_all_of_them_compute_what_the_source_does(made: dict[str, dict[str, Any]
     assert all(0 < each["max_abs_difference"] < 1e-4 and each["max_rel_difference"] < 1e-4 for each in facts)
 
 
+def test_a_file_that_computes_something_else_is_refused(made: dict[str, dict[str, Any]], python: Path, tmp_path: Path) -> None:
+    artifact = Path(made["pairs"]["artifact"])
+    kind, message = answer("spoiled", tmp_path / "job", python, source=str(artifact.parents[1] / "pairs"), artifact=str(artifact), out=str(tmp_path / "spoiled.onnx"))
+    assert kind == "wrong-output" and "differs from PyTorch" in message
+
+
 def test_sentence_embeddings_are_pooled_and_still_find_their_paraphrase(made: dict[str, dict[str, Any]], minilm: Trained) -> None:
     """In batches of 48, and as close to PyTorch's as rounding allows; of length 1."""
     told = made["sentences"]
