@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from recommender.domain.errors import ModelFileError, UsageError
 from recommender.domain.model import ModelSpec
 from recommender.domain.recommendation import Wishes
 from recommender.domain.target import Target
+from recommender.executors import registry
 
 _POSITIVE = click.IntRange(min=1)
 _OPTIONS = (
@@ -34,6 +36,8 @@ _OPTIONS = (
     click.option("--without", "excluded", multiple=True, help="Not this framework. Repeatable."),
     click.option("--allow-below-floor", is_flag=True, help="Also what is of little use for the workload."),
     click.option("--data", type=click.Path(exists=True, path_type=Path), help="Samples of real inputs: .npz (arrays by input name, `labels`) or .txt."),
+    click.option("--param", "parameters", multiple=True, metavar="PREPARER.NAME=VALUE", help="A knob of a preparer (nncf.awq=true, ort-quantizer.calibration_method=entropy). Repeatable."),
+    click.option("--by", "preparer", metavar="PREPARER", help="Let this preparer do the last step (olive instead of ort-quantizer)."),
     click.option("--yes", "-y", is_flag=True, help="Do not ask before a download or before something is replaced."),
     catalog_option,
 )
@@ -86,6 +90,52 @@ def decided(options: Mapping[str, Any]) -> Situation:
         today=datetime.date.today().isoformat(), measurements=measurements,
     )
     return Situation(document=document, model=model, source=source, target=target, catalog=catalog)
+
+
+def prepared_by(choice: Mapping[str, Any], preparer: str | None) -> Mapping[str, Any]:
+    """The choice with its last making step done by another preparer.
+
+    Raises:
+        UsageError: no such preparer, or nothing is to be made.
+    """
+    if preparer is None:
+        return choice
+    known = registry.names(registry.PREPARERS)
+    if preparer not in known:
+        raise UsageError(f"--by `{preparer}`: no such preparer (one of {', '.join(known)})", hints=tuple(f"--by {name}" for name in nearest(preparer, known, count=1)))
+    steps = list(choice["recipe"]["steps"])
+    last = max((number for number, step in enumerate(steps) if step["preparer"]), default=None)
+    if last is None:
+        raise UsageError(f"--by {preparer}: {choice['id']} is your file as it is, nothing is to be made", hints=("recommend apply --choice ID ...",))
+    steps[last] = {**steps[last], "preparer": preparer}
+    return {**choice, "recipe": {**choice["recipe"], "steps": steps}}
+
+
+def parameters_of(pairs: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """`nncf.awq=true` -> {"nncf": {"awq": True}}: JSON values, anything else is text.
+
+    Raises:
+        UsageError: not PREPARER.NAME=VALUE, or no such preparer.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        preparer, dot, knob = name.partition(".")
+        if not (equals and dot and knob):
+            raise UsageError(f"--param `{pair}` is not PREPARER.NAME=VALUE", hints=("--param nncf.awq=true",))
+        known = registry.names(registry.PREPARERS)
+        if preparer not in known:
+            raise UsageError(f"--param `{pair}`: no such preparer `{preparer}` (one of {', '.join(known)})", hints=tuple(f"--param {near}.{knob}={text}" for near in nearest(preparer, known, count=1)))
+        found.setdefault(preparer, {})[knob] = _json_or_text(text)
+    return found
+
+
+def _json_or_text(text: str) -> Any:
+    """A JSON value; a file that is there by its absolute path (steps run in folders of their own); else the text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return str(Path(text).absolute()) if Path(text).exists() else text
 
 
 def _known(names: tuple[str, ...], catalog: Catalog) -> tuple[str, ...]:

@@ -133,7 +133,7 @@ def _measure_first(options: dict[str, Any]) -> None:
     measured_here({
         **{name: options[name] for name in ("model", "target", "workload", "need", "prompt_tokens", "output_tokens", "context", "batch", "streams")},
         "frameworks": options["frameworks"], "excluded": options["excluded"], "overlays": options["overlays"], "allow_below_floor": options["allow_below_floor"],
-        "data": None, "yes": False, "mode": "quick", "budget": options["measure_for"], "tie_band": 0.02, "retry": False,
+        "data": None, "yes": False, "parameters": (), "preparer": None, "choices": (), "mode": "quick", "budget": options["measure_for"], "tie_band": 0.02, "retry": False,
     })
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from recommender.cli import print_json, say
-from recommender.cli.acting import Situation, acting_options, chosen, decided
+from recommender.cli.acting import Situation, acting_options, chosen, decided, parameters_of, prepared_by
 from recommender.cli.options import json_option
 from recommender.domain.errors import StepFailed, UsageError
 
@@ -27,9 +27,11 @@ def apply(**options: Any) -> int:
     if options["out"] is None and not options["dry_run"]:
         raise UsageError("--out is missing: where shall the artifact go?", hints=(f"recommend apply --model {options['model']} --out ./artifacts", f"recommend apply --model {options['model']} --dry-run"))
     situation = decided(options)
-    choice = chosen(situation.document, options["choice"])
+    choice = prepared_by(chosen(situation.document, options["choice"]), options["preparer"])
     scheme = situation.model.artifact.scheme if situation.model.artifact else None
-    order = Order(choice=choice, source=situation.source.path, source_scheme=scheme or "F32", calibration=_calibration(choice, options["data"]), may_download=options["yes"])
+    order = Order(
+        choice=choice, source=situation.source.path, source_scheme=scheme or "F32", parameters=parameters_of(options["parameters"]), calibration=_calibration(choice, options["data"]), may_download=options["yes"],
+    )
     _print_recipe(choice, situation)
     if options["dry_run"]:
         check(order, situation.catalog)

@@ -71,7 +71,7 @@ def _folder() -> Path:
 
 def _folders() -> list[tuple[Path, str]]:
     """Artifacts, left-over work and side environments, one folder each."""
-    from recommender.executors.environment import folder_of, environments
+    from recommender.executors.environment import environments, folder_of
 
     side = [folder_of(row) for row in environments().values()]
     found = [(path, "an artifact") for path in sorted((_folder() / "artifacts").glob("*")) if path.name != "partial"]

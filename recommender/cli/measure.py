@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from recommender.cli import print_json, say
-from recommender.cli.acting import Situation, acting_options, chosen, decided
+from recommender.cli.acting import Situation, acting_options, chosen, decided, parameters_of, prepared_by
 from recommender.cli.advise import Quantity
 from recommender.cli.options import json_option
 from recommender.domain.errors import RecommenderError, UsageError
@@ -38,7 +38,7 @@ def measure(**options: Any) -> int:
             raise UsageError("--runner and --parse go together", hints=("recommend measure --runner 'ssh pi hailortcli run {artifact}' --parse hailortcli ...",))
         from recommender.cli.measure_remote import measured_remotely
 
-        document = _finished(*measured_remotely(options), options)[0]
+        document = _finished(*measured_remotely(options), options)
     else:
         document = measured_here(options)
     _print(document, options["as_json"])
@@ -47,8 +47,10 @@ def measure(**options: Any) -> int:
 
 def measured_here(options: Mapping[str, Any]) -> dict[str, Any]:
     """Decide, measure on this machine, store, decide again: the document."""
+    if options["preparer"] and not options["choices"]:
+        raise UsageError("--by goes with --choice: whose last step shall it do?", hints=(f"recommend measure --choice 1 --by {options['preparer']} ...",))
     situation = decided(options)
-    return _measured(situation, options, tuple(chosen(situation.document, words)["id"] for words in options.get("choices", ())))
+    return _measured(situation, options, tuple(chosen(situation.document, words)["id"] for words in options["choices"]))
 
 
 def _measured(situation: Situation, options: Mapping[str, Any], only: tuple[str, ...]) -> dict[str, Any]:
@@ -65,9 +67,12 @@ def _measured(situation: Situation, options: Mapping[str, Any], only: tuple[str,
         raise UsageError(
             f"--target {options['target']}: only this machine can be measured from here by itself", hints=("recommend measure --runner 'ssh DEVICE COMMAND {artifact}' --parse TOOL ...",),
         )
+    document = situation.document
+    if options["preparer"]:
+        document = {**document, "choices": [prepared_by(choice, options["preparer"]) if choice["id"] in only else choice for choice in document["choices"]]}
     identity = content_identity(situation.source.path)
     subject = Subject(
-        document=situation.document, model=situation.model, model_hash=identity, source=situation.source.path, target=situation.target, catalog=situation.catalog,
+        document=document, model=situation.model, parameters=parameters_of(options["parameters"]), model_hash=identity, source=situation.source.path, target=situation.target, catalog=situation.catalog,
         data=data_for(options["data"], is_language_model=situation.model.is_language_model),
     )
     settings = Settings(mode=options["mode"], budget=options["budget"] or BUDGETS[options["mode"]], only=only, tie_band=options["tie_band"], may_download=options["yes"])
@@ -76,32 +81,34 @@ def _measured(situation: Situation, options: Mapping[str, Any], only: tuple[str,
         subject=subject, settings=settings, say=say, journals=data_dir() / "runs", work=work,
         memory=Memory(store=EvidenceStore(), digest=situation.target.fingerprint.digest, model_hash=identity, say=say, is_ignored=options["retry"]),
     )
-    document, is_stored = _finished(campaign.run(), subject, options)
-    if is_stored:
-        campaign.done()
+    told = _finished(campaign.run(), subject, options, campaign.done)
     shutil.rmtree(work, ignore_errors=True)
-    return document
+    return told
 
 
-def _finished(found: Any, subject: Any, options: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
-    """Store what was found and decide again: the document, and whether all is in the store."""
+def _finished(found: Any, subject: Any, options: Mapping[str, Any], done: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    """Store what was found and decide again: the document. `done` is called when the figures cannot be lost any more."""
     from recommender.measure import report
     from recommender.store.evidence import EvidenceStore
 
     rows = report.measurements(found, subject)
     store = EvidenceStore()
-    is_stored = _store(store, rows)
+    is_stored = _store(store, rows, done)
     after = decided(options).document if is_stored else None
-    return {**report.document(found, subject, rows, after), "stored": store.shown if is_stored else None}, is_stored
+    return {**report.document(found, subject, rows, after), "stored": store.shown if is_stored else None}
 
 
-def _store(store: Any, rows: list[Any]) -> bool:
-    """Whether all are in the store; a store that cannot be written is a warning, the figures are printed all the same and the run can be gone on with."""
+def _store(store: Any, rows: list[Any], done: Callable[[], None]) -> bool:
+    """Whether all are in the store. One that cannot be written is a warning: the figures are printed all the same, and wait."""
+    from recommender.store.outbox import Outbox
+
+    outbox = Outbox()
     try:
-        for row in rows:
-            store.add(row)
-    except RecommenderError as error:
-        say(f"warning: {error.message}")
+        outbox.keep(rows)
+        done()
+        outbox.deliver(store)
+    except (RecommenderError, OSError) as error:
+        say(f"warning: {error}")
         return False
     return True
 

@@ -56,7 +56,7 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subject:
-    """What is measured: an answer, the model behind it, and where everything lies."""
+    """What is measured: an answer, the model behind it, and where everything lies. `parameters`: preparer -> its knobs."""
 
     document: Mapping[str, Any]
     model: ModelSpec
@@ -65,6 +65,7 @@ class Subject:
     target: Target
     catalog: Catalog
     data: Data
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,7 +160,7 @@ class Campaign:
 
     def _order(self, choice: Choice) -> recipe.Order:
         scheme = self.subject.model.artifact.scheme if self.subject.model.artifact else None
-        return recipe.Order(choice=choice, source=self.subject.source, source_scheme=scheme or "F32", calibration=self.subject.data.calibration, may_download=self.settings.may_download)
+        return recipe.Order(choice=choice, source=self.subject.source, source_scheme=scheme or "F32", parameters=self.subject.parameters, calibration=self.subject.data.calibration, may_download=self.settings.may_download)
 
     def _artifacts(self, choices: list[Choice]) -> dict[str, Made]:
         """Artifacts by choice; those that the budget does not reach or that cannot be made are left."""

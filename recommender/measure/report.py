@@ -13,6 +13,7 @@ from recommender.decide.document import rounded
 from recommender.domain.measurement import PROTOCOL, Measurement, Summary
 from recommender.domain.workload import METRICS
 from recommender.measure.campaign import Found, Subject
+from recommender.measure.metrics import share_of_slow
 from recommender.measure.repetition import Repetition
 
 SCHEMA_VERSION = 1
@@ -141,10 +142,22 @@ def _row(row: Measurement, found: Found, subject: Subject) -> dict[str, Any]:
         "metrics": {name: {**asdict(summary), "basis": "measured-here" if summary.value is not None else "unknown"} for name, summary in row.metrics.items()},
         "quality": row.quality, "gate": {key: found.gates[choice["id"]][key] for key in ("verdict", "reason")} if choice["id"] in found.gates else None,
         "estimates": {name: {key: choice["estimates"][name][key] for key in ("central", "low", "high", "basis")} for name in row.metrics if name in choice["estimates"]},
+        "end_to_end": _end_to_end(row), "share_of_slow_samples": _slow(row.candidate["id"], found, subject),
         "against_first": asdict(pair) if pair else None, "behind": found.comparison.behind.get(choice["id"]),
         "flags": list(row.flags), "validity": {"valid": row.valid, "reasons": list(row.reasons)}, "facts": dict(row.facts),
     }
 
 
-def objective_unit(subject: Subject) -> str:
-    return METRICS[subject.document["workload"]["objective"]][0]
+def _end_to_end(row: Measurement) -> Any:
+    """Text in, text out, with tokenization and sampling: of the last process that told it."""
+    told = [each["raw"]["end_to_end"] for each in row.samples["repetitions"] if each["raw"].get("end_to_end")]
+    return told[-1] if told else None
+
+
+def _slow(name: str, found: Found, subject: Subject) -> float | None:
+    """Share of the objective's samples above twice the median of their process: outliers are reported, never deleted."""
+    assert found.comparison is not None
+    metric = subject.document["workload"]["objective"]
+    taken = [each.samples.get(metric, ()) for each in found.comparison.repetitions if each.candidate == name and each.ok]
+    shares = [share_of_slow(samples) if METRICS[metric][1] == "down" else share_of_slow([1 / value for value in samples]) for samples in taken if samples]
+    return sum(shares) / len(shares) if shares else None

@@ -34,6 +34,19 @@ def ask(
     )
 
 
+def own_places(folder: Path) -> dict[str, str]:
+    """The environment of a child with a home and a folder for temporary files of its own, so that what is written there shows."""
+    home, temporary = folder / "home", folder / "temporary"
+    home.mkdir(parents=True)
+    temporary.mkdir()
+    return {**dict.fromkeys(("HOME", "USERPROFILE", "XDG_CACHE_HOME", "HF_HOME"), str(home)), **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))}
+
+
+def files_in(folder: Path, *names: str) -> list[str]:
+    """All files below some folders of a folder."""
+    return sorted(path.relative_to(folder).as_posix() for name in names for path in (folder / name).rglob("*") if path.is_file())
+
+
 def _package(where: str) -> dict[str, str]:
     """The top-level package of `module:attribute` and its folder."""
     top = where.partition(":")[0].partition(".")[0]

@@ -26,8 +26,8 @@ _EDGES = ("A cat sat.", "Birds sing!", "Then it rains")  # texts that begin and 
 
 
 def call(what: Callable[[], Any]) -> Any:
-    """So that `attempt` can hand any call to the child's program."""
-    return what()
+    """So that `attempt` can hand any call to the child's program. What cannot be written as JSON is the fault of this part alone."""
+    return json.loads(json.dumps(what()))
 
 
 def attempt(name: str, what: Callable[[], Any]) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def opened(runner: str, asked: Mapping[str, tuple[str, Mapping[str, Any]]]) -> d
 
 def _facts(runner: str, artifact: str, options: Mapping[str, Any]) -> Any:
     session = _open(runner, artifact, options)
-    facts = json.loads(json.dumps(dict(session.facts)))
+    facts = dict(session.facts)
     session.close()
     return facts
 
@@ -91,7 +91,7 @@ def tokens(runner: str, artifact: str, options: Mapping[str, Any], text: str) ->
     prompt = ids[:N_PROMPT]
     context = int(options.get("context", 0))
     told = {
-        "n_vocab": session.n_vocab, "ids": attempt("tokenizing", lambda: _tokenized(session, text)), "generated": attempt("generating", lambda: _generated(session, ids)),
+        "n_vocab": int(session.n_vocab), "ids": attempt("tokenizing", lambda: _tokenized(session, text)), "generated": attempt("generating", lambda: _generated(session, ids)),
         "logits": attempt("logits", lambda: _logits(session, ids)), "text": attempt("completing", lambda: [session.complete(text[:100], N_TOKENS) for _ in range(2)]),
         "no prompt": attempt("an empty prompt", lambda: list(session.generate([], 1, _ignore))),
         "too long": attempt("a prompt longer than the context", lambda: len(session.generate((ids * context)[: context + 1], 1, _ignore))),
@@ -176,7 +176,7 @@ def _runs(session: GraphSession, feeds: Sequence[Mapping[str, Any]]) -> dict[str
     shapes = [{name: list(array.shape) for name, array in each.items()} for each in runs]
     numbers = [name for name, array in runs[0].items() if array.dtype.kind in "fiu"]
     return {
-        "are_arrays": all(isinstance(array, np.ndarray) for array in again.values()), "shapes": shapes, "run_all": nothing,
+        "are_arrays": all(isinstance(array, np.ndarray) for array in again.values()), "shapes": shapes, "returns_nothing": nothing is None,
         "change": max(_change(again[name], runs[0][name]) for name in numbers), "is_constant": all(_change(runs[0][name], runs[1][name]) == 0 for name in numbers),
         "are_feeds_kept": all((array == feeds[i][name]).all() for i, each in enumerate(given) for name, array in each.items()),
     }
@@ -214,10 +214,10 @@ def _ended(session: TokenSession | GraphSession, plan: Mapping[str, Any]) -> dic
         requests = requests_for(session, plan)
         requests.call()
         requests.take()
-        return json.loads(json.dumps({"outputs": requests.verify(), "flags": requests.flags}))
+        return {"outputs": requests.verify(), "flags": requests.flags}
 
     return {
-        "facts": attempt("facts", lambda: json.loads(json.dumps(dict(session.facts)))), "measured": attempt("measuring", measured),
+        "facts": attempt("facts", lambda: dict(session.facts)), "measured": attempt("measuring", measured),
         "closed": attempt("closing", session.close), "left": _children(),
     }
 

@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 import pytest
 
 from recommender.apply.artifacts import files_of
-from recommender.testing.executor import REFUSED, ExecutorSuite, answer, ask, refusal, value
+from recommender.testing.executor import REFUSED, ExecutorSuite, answer, ask, files_in, own_places, refusal, value
 from recommender.testing.in_child import N_PROMPT, N_TOKENS
 from recommender.testing.preparer import garbage_like
 
@@ -74,11 +74,9 @@ class RunnerSuite(ExecutorSuite):
 
     def _answer(self, function: str, arguments: Mapping[str, Any], folder: Path, options: Mapping[str, Any]) -> Any:
         """The answer of a child with the environment that the runner wants for these options."""
-        temporary = folder / "temporary"
-        temporary.mkdir(parents=True)
-        environ = {**dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary)), **self.runner.environ(options)}
-        told = {"runner": self.where, **arguments}
-        return answer(ask(function, told, folder, where=self.where, side=self.runner.environment, environ=environ))
+        environ = {**own_places(folder), **self.runner.environ(options)}
+        outcome = ask(function, {"runner": self.where, **arguments}, folder, where=self.where, side=self.runner.environment, environ=environ)
+        return {**answer(outcome), "home": files_in(folder, "home")}
 
     def observe(self, artifact: Path, folder: Path, **more: Any) -> Any:
         """All of a session that is well treated; JSON-ready."""
@@ -137,6 +135,9 @@ class RunnerSuite(ExecutorSuite):
 
     def test_the_harness_can_measure_it(self, observed: Mapping[str, Any]) -> None:
         assert "not-deterministic" not in value(observed["measured"])["flags"]
+
+    def test_it_writes_nothing_into_the_home(self, observed: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+        assert observed["home"] == asked["home"] == [], "what is cached goes to the option cache_dir; nothing is reported"
 
     def test_closing_ends_it(self, observed: Mapping[str, Any]) -> None:
         value(observed["closed"])
@@ -261,7 +262,7 @@ class GraphRunnerSuite(RunnerSuite):
         assert value(observed["runs"])["are_feeds_kept"]
 
     def test_many_at_once_return_nothing(self, observed: Mapping[str, Any]) -> None:
-        assert value(observed["runs"])["run_all"] is None
+        assert value(observed["runs"])["returns_nothing"]
 
     def test_an_input_of_another_name_is_refused(self, observed: Mapping[str, Any]) -> None:
         refusal(observed["wrong name"], ("unsupported",))

@@ -24,7 +24,7 @@ DEVICE = "Samsung Galaxy S24"  # of the contract server
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """source: a fixture of `conftest`, a fixture and a part of its folder, or the preparer whose artifact it is. calibration: a fixture."""
+    """source: a fixture, or the preparer whose artifact it is. calibration: a fixture."""
 
     source: str
     scheme: str
@@ -36,11 +36,11 @@ class Order:
 ORDERS = {
     "hf-to-gguf": Order(source="tiny_llama", scheme="F32"),
     "llama-quantize": Order(source="hf-to-gguf", scheme="Q8_0"),
-    "mlx-lm": Order(source="tiny_llama", scheme="int8-mlx-g64"),
+    "mlx-lm": Order(source="tiny_llama", scheme="BF16"),  # the processor's quantized products take seconds
     "nncf": Order(source="cnn", scheme="int8-static", calibration="cnn"),
     "null": Order(source="null_graph", scheme="F32"),
     "olive": Order(source="cnn", scheme="int8-static", calibration="cnn"),
-    "onnx-export": Order(source="minilm/model", scheme="F32", parameters={"static_shape": [1, 32]}),
+    "onnx-export": Order(source="shallow_encoder", scheme="F32", parameters={"static_shape": [1, 32]}),
     "optimum-intel": Order(source="tiny_llama", scheme="fp16"),
     "ort-genai-builder": Order(source="tiny_llama", scheme="int8-weights"),
     "ort-quantizer": Order(source="cnn", scheme="int8-static", calibration="cnn"),
@@ -92,9 +92,7 @@ class Steps:
     def source(self, name: str) -> Path:
         if name in ORDERS:
             return self.artifact(name)
-        fixture, _, part = name.partition("/")
-        found = self._request.getfixturevalue(fixture)
-        path: Path = found.folder / part if part else found.model
+        path: Path = self._request.getfixturevalue(name).model
         return path
 
     def observed(self, name: str) -> Any:

@@ -70,6 +70,10 @@ def test_a_graph_is_quantized_with_the_users_samples(cnn: Trained, tmp_path: Pat
         (("--model", "MODEL", "--out", "x", "--choice", "99"), 2, "no such choice (there are 1 to"),
         (("--model", "MODEL", "--out", "x", "--framework", "tensorflow"), 2, "unknown framework `tensorflow`"),
         (("--model", "MODEL", "--out", "x", "--choice", "litert"), 1, "this program cannot do that step"),
+        (("--model", "MODEL", "--out", "x", "--by", "olivee"), 2, "--by `olivee`: no such preparer"),
+        (("--model", "MODEL", "--out", "x", "--param", "nncf=1"), 2, "--param `nncf=1` is not PREPARER.NAME=VALUE"),
+        (("--model", "MODEL", "--out", "x", "--param", "nnfc.awq=true"), 2, "no such preparer `nnfc`"),
+        (("--model", "MODEL", "--out", "x", "--choice", "llama-cpp", "--param", "llama-quantize.imatrix=nothing.gguf"), 1, "nothing.gguf"),
     ],
 )
 def test_what_cannot_be_done_is_one_error(words: tuple[str, ...], code: int, said: str, tiny_llama: Trained, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from recommender.domain.catalog import Catalog
 from recommender.executors import registry
 from recommender.testing.runner import GraphRunnerSuite, TokenRunnerSuite
+from tests.executors.conftest import Trained
 from tests.executors.qualcomm.conftest import service  # noqa: F401  a fixture
 from tests.executors.suites import ORDERS, Once, OurPreparer, OurRunner, Steps, names_of
 
@@ -20,8 +21,8 @@ IMAGE = {"image": ("float32", (1, 1, 32, 32))}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Null:
-    """An artifact that needs no framework."""
+class Source:
+    """As `conftest.Trained`, for what is not trained."""
 
     model: Path
 
@@ -37,10 +38,22 @@ def steps(request: pytest.FixtureRequest, catalog: Catalog, once: Once) -> Steps
 
 
 @pytest.fixture(scope="session")
-def null_graph(tmp_path_factory: pytest.TempPathFactory) -> Null:
+def null_graph(tmp_path_factory: pytest.TempPathFactory) -> Source:
     path = tmp_path_factory.mktemp("null") / "graph.null"
     path.write_text(json.dumps({"kind": "graph"}), "utf-8")
-    return Null(model=path)
+    return Source(model=path)
+
+
+@pytest.fixture(scope="session")
+def shallow_encoder(minilm: Trained, tmp_path_factory: pytest.TempPathFactory) -> Source:
+    """The first layer of the sentence encoder: exporting all of them takes long and shows nothing more."""
+    folder = tmp_path_factory.mktemp("encoder")
+    for path in (minilm.folder / "model").iterdir():
+        (folder / path.name).symlink_to(path)
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    (folder / "config.json").unlink()
+    (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 1}), "utf-8")
+    return Source(model=folder)
 
 
 @pytest.fixture(scope="session")
@@ -166,9 +179,8 @@ class _FreeBatch(OurRunner, GraphRunnerSuite):
     inputs = IMAGE
 
     @pytest.fixture(scope="class")
-    def free_artifact(self, classic: Any) -> Path:
-        path: Path = classic.model
-        return path
+    def free_artifact(self, classic: Trained) -> Path:
+        return classic.model
 
 
 class TestNullGraph(OurRunner, GraphRunnerSuite):

@@ -18,6 +18,7 @@ from recommender.domain.errors import Unsupported, WrongOutput
 from recommender.executors.onnxruntime.execution_provider import PROVIDERS, provider
 from recommender.executors.onnxruntime.failure import decoded
 from recommender.executors.onnxruntime.model_file import FILE, INTEGERS, describe, quantized_weights, versions
+from recommender.executors.onnxruntime.process import NO_REPORTS
 from recommender.ports import EXECUTOR_API, Availability, Prepared
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class GenAIBuilder:
         if (precision, key) in REFUSED:
             raise Unsupported(f"{job.scheme['key']} on `{key}`: onnxruntime-genai cannot run it ({REFUSED[precision, key]})")
         architecture = _architecture(job.source)
-        os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+        os.environ |= {**NO_REPORTS, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
         import torch
         from onnxruntime_genai.models import builder
 

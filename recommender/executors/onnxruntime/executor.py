@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from recommender.domain.errors import Fallback, Unsupported
 from recommender.executors.onnxruntime.execution_provider import key_of, offered_name, provider
-from recommender.executors.onnxruntime.failure import decoded, memory_decoded
+from recommender.executors.onnxruntime.failure import decoded
 from recommender.executors.onnxruntime.model_file import model_file, versions
+from recommender.executors.onnxruntime.process import NO_REPORTS
 from recommender.ports import EXECUTOR_API, Availability, TensorSpec
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ class OnnxRuntime:
         return Availability(ok=True, version=versions("onnxruntime")["onnxruntime"])
 
     def environ(self, options: Mapping[str, Any]) -> dict[str, str]:
-        """None: threads and spinning are options of its session, and its builds bring their own thread pool."""
-        return {}
+        """No reports to its maker. Threads and spinning are options of its session, and its builds bring their own thread pool."""
+        return dict(NO_REPORTS)
 
     def open(self, artifact: Path, options: Mapping[str, Any]) -> OnnxSession:
         """Load a graph (a file, or a folder with one).
@@ -87,8 +88,8 @@ class OnnxSession:
         self.inputs = tuple(_spec(each) for each in session.get_inputs())
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """One inference; returns when the outputs are there."""
-        with memory_decoded():
+        """One inference; returns when the outputs are there. Raises Unsupported for inputs that do not fit, OutOfMemory."""
+        with decoded("onnxruntime cannot run the graph"):
             return dict(zip(self._outputs, self._session.run(self._outputs, dict(feeds)), strict=True))
 
     def run_all(self, feeds: Sequence[Mapping[str, np.ndarray]]) -> None:

@@ -12,6 +12,7 @@ from recommender.domain.errors import Unsupported, WrongOutput
 from recommender.executors.onnxruntime.encoder import Encoder, load
 from recommender.executors.onnxruntime.failure import decoded
 from recommender.executors.onnxruntime.model_file import FILE, describe, model_file, save, versions
+from recommender.executors.onnxruntime.process import NO_REPORTS
 from recommender.ports import EXECUTOR_API, Availability, Prepared
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class OnnxExport:
         out = job.out / FILE
         if job.source.suffix == ".onnx" or (job.source.is_dir() and not (job.source / "config.json").is_file()):
             return _copy(model_file(job.source), out, say)
-        os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+        os.environ |= {**NO_REPORTS, "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
         encoder = load(job.source, shape=job.parameters.get("static_shape"), pooling=bool(job.parameters.get("pooling", True)), threads=job.threads)
         say(f"exporting {encoder.architecture}")
         with decoded(f"PyTorch cannot export `{encoder.architecture}`"):

@@ -13,6 +13,7 @@ from recommender.executors.onnxruntime.execution_provider import PROVIDERS, key_
 from recommender.executors.onnxruntime.executor import LEVELS, PASSIVE
 from recommender.executors.onnxruntime.failure import decoded, memory_decoded
 from recommender.executors.onnxruntime.model_file import versions
+from recommender.executors.onnxruntime.process import NO_REPORTS
 from recommender.ports import EXECUTOR_API, Availability
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class OnnxRuntimeGenAI:
         return Availability(ok=True, version=versions("onnxruntime-genai")["onnxruntime-genai"])
 
     def environ(self, options: Mapping[str, Any]) -> dict[str, str]:
-        """None: threads and spinning are options of its session."""
-        return {}
+        """No reports to its maker. Threads and spinning are options of its session."""
+        return dict(NO_REPORTS)
 
     def open(self, artifact: Path, options: Mapping[str, Any]) -> GenAISession:
         """Load a folder with a genai_config.json.

@@ -101,8 +101,12 @@ def versions(*packages: str) -> Mapping[str, str]:
 
 def _graph_only(file: Path) -> onnx.ModelProto:
     import onnx
+    from google.protobuf.message import DecodeError
 
-    return onnx.load(file, load_external_data=False)
+    try:
+        return onnx.load(file, load_external_data=False)
+    except DecodeError:
+        raise Unsupported(f"`{file.name}` is not an ONNX file") from None
 
 
 def _bits(name: str, itemsize: int) -> int:

@@ -29,6 +29,7 @@ from recommender.executors.onnxruntime.model_file import (
     versions,
 )
 from recommender.executors.onnxruntime.preprocess import preprocess
+from recommender.executors.onnxruntime.process import NO_REPORTS
 from recommender.executors.onnxruntime.static_int8 import quantize_static
 from recommender.ports import EXECUTOR_API, Availability, Prepared
 
@@ -72,6 +73,7 @@ class OrtQuantizer:
         """
         if unknown := sorted(job.parameters.keys() - set(PARAMETERS)):
             raise Unsupported(f"ort-quantizer has no parameter {', '.join(unknown)} (it has {', '.join(PARAMETERS)})")
+        os.environ |= NO_REPORTS
         if hasattr(os, "sched_setaffinity"):  # the calibrators' sessions take no limit
             os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: max(1, job.threads)])
         key = str(job.scheme["key"])

@@ -29,8 +29,11 @@ class Graph:
         self._queue: openvino.AsyncInferQueue | None = None
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """One inference; the arrays are the caller's own."""
-        found = self._request.infer(dict(feeds), share_inputs=True)
+        """One inference; the arrays are the caller's own. Raises Unsupported for inputs that do not fit."""
+        try:
+            found = self._request.infer(dict(feeds), share_inputs=True)
+        except RuntimeError as error:
+            raise Unsupported(f"OpenVINO cannot run the graph: {graph.reason(error)}") from None
         return {name: found[index] for index, name in enumerate(self._outputs)}
 
     def run_all(self, feeds: Sequence[Mapping[str, np.ndarray]]) -> None:

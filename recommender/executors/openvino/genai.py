@@ -42,9 +42,7 @@ class Tokens:
     """A pipeline for generation and, from the first question for logits on, the same graph compiled once more for them."""
 
     def __init__(self, folder: Path, unit: str, asked: Mapping[str, Any], options: Mapping[str, Any]):
-        import openvino
-
-        self._model: Any = openvino.Core().read_model(folder / "openvino_model.xml")
+        self._model: Any = graph.read(folder / "openvino_model.xml")[0]
         self._unit, self._asked = unit, dict(asked)
         n_vocab = _n_vocab(self._model, folder)
         settings = _settings(self._model, unit, self._asked)
@@ -59,11 +57,13 @@ class Tokens:
         return [int(token) for token in self._tokenizer.encode(text, add_special_tokens=False).input_ids.data.ravel()]
 
     def generate(self, prompt: Sequence[int], n_tokens: int, on_token: Callable[[], None]) -> list[int]:
-        """Greedy, one call of `on_token` for each token."""
+        """Greedy, one call of `on_token` for each token. Raises Unsupported for an empty prompt."""
         import numpy as np
         import openvino
         import openvino_genai
 
+        if not prompt:
+            raise Unsupported("an empty prompt: OpenVINO GenAI needs at least one token")
         tokens = np.asarray([prompt], np.int64)
         inputs = openvino_genai.TokenizedInputs(openvino.Tensor(tokens), openvino.Tensor(np.ones_like(tokens)))
         return [int(token) for token in self._pipeline.generate(inputs, _greedy(n_tokens), _streamer()(on_token)).tokens[0]]

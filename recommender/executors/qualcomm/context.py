@@ -7,6 +7,7 @@ schedule), vtcm_mb (its memory on the chip), allow_cpu_fallback (nodes that the 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +33,7 @@ class ContextPreparer:
 
     def prepare(self, job: PrepareJob, say: Callable[[str], None]) -> Prepared:
         """Raises Unsupported, OutOfMemory, Fallback (nodes that the NPU cannot run), or WrongOutput when nothing was compiled."""
+        os.environ |= plugin.NO_REPORTS
         path = source.find_model(job.source)
         model = source.load(path, weights=False)
         if source.is_compiled(model):

@@ -40,7 +40,10 @@ class QNNGraph:
         )
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return dict(zip(self._outputs, self._session.run(None, dict(feeds)), strict=True))
+        try:
+            return dict(zip(self._outputs, self._session.run(None, dict(feeds)), strict=True))
+        except Exception as error:  # noqa: BLE001  the framework's own exceptions share no base
+            raise plugin.translated(error, "the graph does not run on QNN") from error
 
     def run_all(self, feeds: Sequence[Mapping[str, np.ndarray]]) -> None:
         """One after the other: the NPU works on one graph at a time."""
@@ -64,7 +67,7 @@ class QNNRunner:
         return plugin.plugin_availability()
 
     def environ(self, options: Mapping[str, Any]) -> dict[str, str]:
-        return {}
+        return dict(plugin.NO_REPORTS)
 
     def open(self, artifact: Path, options: Mapping[str, Any]) -> GraphSession:
         """Raises Unsupported, OutOfMemory, or Fallback where nodes run on the processor and `allow_cpu_fallback` is not set."""
@@ -79,7 +82,7 @@ class QNNRunner:
             "framework_version": version("onnxruntime"), "build": f"onnxruntime-qnn {version('onnxruntime-qnn')}", "execution_provider": wanted.unit,
             "precision": "compiled" if source.is_compiled(model) else "qdq" if source.is_quantized(model) else "float",
             "n_threads": wanted.n_threads or None, "performance_mode": wanted.settings.get("htp_performance_mode", "default"),
-            "placement": opened.placement, "placement_operators": opened.nodes, "emulated": plugin.is_emulated(), "speed_is_meaningful": not plugin.is_emulated(),
+            "spin": options.get("spin", "shipped"), "placement": opened.placement, "placement_operators": opened.nodes, "emulated": plugin.is_emulated(), "speed_is_meaningful": not plugin.is_emulated(),
         }
         if plugin.is_emulated():
             facts["note"] = plugin.EMULATED

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import onnxruntime
 
 PROVIDER = "QNNExecutionProvider"
+# From 1.32 on ONNX Runtime's Linux builds write an identity of the device and a store of events into the user's cache, to be sent to their maker.
+NO_REPORTS = {"ORT_DISABLE_TELEMETRY": "1"}
 INSTALL = "pip install 'edge-recommender[qualcomm]'"
 # Names that the provider knows; it ignores any other without an error (onnxruntime.ai, QNN execution provider; confirmed with version 2.7).
 PERFORMANCE_MODES = (
@@ -88,7 +90,7 @@ def open_on_qnn(model: Path, wanted: Wanted) -> Opened:
         session = _session(model, wanted, strict=not wanted.may_fall_back)
     except Exception as error:  # noqa: BLE001  the framework's own exceptions share no base
         if "explicitly disabled by the user" not in str(error):
-            raise _translated(error, model) from error
+            raise translated(error, f"`{model.name}` does not load on QNN") from error
         raise Fallback(_fallen(model, wanted)) from None
     return Opened(session=session, nodes=_nodes(session, wanted.unit))
 
@@ -148,10 +150,11 @@ def _fallen(model: Path, wanted: Wanted) -> str:
     return f"{sum(nodes['cpu'].values())} of {total} nodes of `{model.name}` run on the processor, not on {wanted.unit}: {names}"
 
 
-def _translated(error: Exception, model: Path) -> Exception:
+def translated(error: Exception, what: str) -> Exception:
+    """An exception of the framework by its class; `what` stands before its own first line."""
     if isinstance(error, StepFailed):
         return error
     text = str(error).splitlines()[0][:400] if str(error) else type(error).__name__
     if isinstance(error, MemoryError) or any(word in text for word in ("bad_alloc", "MEM_ALLOC", "Failed to allocate")):
-        return OutOfMemory(f"`{model.name}`: {text}")
-    return Unsupported(f"`{model.name}` does not load on QNN: {text}")
+        return OutOfMemory(f"{what}: {text}")
+    return Unsupported(f"{what}: {text}")

@@ -12,6 +12,7 @@ Schemes: w8a8 and w8a16 (int8-static and int8-static-a16 mean the same here). Pa
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -24,6 +25,7 @@ from recommender.domain.errors import Unsupported, WrongOutput
 from recommender.executors.qualcomm import agreement as compare
 from recommender.executors.qualcomm import mixed, source
 from recommender.executors.qualcomm.calibration import Samples, read_samples, reader
+from recommender.executors.qualcomm.plugin import NO_REPORTS
 from recommender.ports import EXECUTOR_API, Availability, Prepared, PrepareJob
 
 if TYPE_CHECKING:
@@ -92,6 +94,7 @@ class QDQPreparer:
             Unsupported: the scheme, a parameter, the samples or the model (classic machine learning, quantized or compiled already).
             WrongOutput: nothing was quantized, an output is NaN, or mixed precision does not reach what was asked.
         """
+        os.environ |= NO_REPORTS
         request = request_of(job.scheme, job.parameters)
         path = source.find_model(job.source)
         model = source.load(path)
