@@ -6,16 +6,18 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recommender.domain.catalog import Catalog
 from recommender.domain.errors import UsageError
 from recommender.domain.fingerprint import Device, Fingerprint
-from recommender.domain.measurement import Measurement
 from recommender.domain.model import ModelSpec
 from recommender.domain.recommendation import Request, Wishes
 from recommender.domain.target import Target
 from recommender.domain.workload import GRAPH_METRICS, TOKEN_METRICS, Constraint, Workload, contradiction, parse_constraint
+
+if TYPE_CHECKING:
+    from recommender.domain.measurement import Measurement
 
 Say = Callable[[str], None]
 THIS_MACHINE = "this-machine"

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recommender.compose import make_request, model_overridden, resolve_workload, workload_overridden
 from recommender.decide.advise import advise
 from recommender.decide.document import content_id, document
 from recommender.domain.catalog import Catalog
-from recommender.domain.measurement import Evidence, Measurement
+from recommender.domain.evidence import Evidence
 from recommender.domain.model import ModelSpec
 from recommender.domain.recommendation import Recommendation, Wishes
 from recommender.domain.target import Target
 from recommender.domain.workload import Workload
 from recommender.estimate.evidence import sorted_out
 
+if TYPE_CHECKING:
+    from recommender.domain.measurement import Measurement
+
+    Measurements = Mapping[str, tuple[Measurement, ...]]  # key of a model -> what was measured of it on this machine, the newest first
+
 STALE_MONTHS = 12
-Measurements = Mapping[str, tuple[Measurement, ...]]  # key of a model -> what was measured of it on this machine, the newest first
 
 
 def decide(

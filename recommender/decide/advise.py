@@ -17,7 +17,7 @@ from recommender.decide.tables import Attributes
 from recommender.decide.verdict import NEED, hints, verdict
 from recommender.domain.candidate import Candidate
 from recommender.domain.catalog import Catalog
-from recommender.domain.measurement import Evidence
+from recommender.domain.evidence import Evidence
 from recommender.domain.recommendation import Choice, Criterion, Dismissal, Recommendation, Request
 from recommender.domain.rule import Step
 from recommender.domain.target import Target

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from recommender.domain.evidence import Evidence
 from recommender.domain.facts import DeviceFacts, FrameworkFacts, MachineFacts, Source
-from recommender.domain.measurement import Evidence
 from recommender.domain.model import ModelSpec
 from recommender.domain.quantity import FROM_FILE
 from recommender.domain.quantization import QuantScheme

@@ -1,4 +1,4 @@
-"""Something that was measured, here or elsewhere: as it is stored, and as the decision receives it."""
+"""A measurement as it is taken and stored. What the decision receives of it is in `evidence`, which loads sooner."""
 
 from __future__ import annotations
 
@@ -6,38 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-PROTOCOL = "1"  # of measuring; stored with every number
+from recommender.domain.evidence import PROTOCOL
+
 FAILURES = ("unsupported", "out-of-memory", "timeout", "crash", "wrong-output", "fallback", "tool-bug", "lost")  # `lost`: the device or its infrastructure vanished
 OUTCOMES = ("ok", *FAILURES)
 MODES = ("quick", "normal", "strict")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Evidence:
-    """One figure. `device` is a catalogue key; where `digest` names the very machine, the id of the device there. Empty fields are not known.
-
-    `value` in the metric's base unit. `conditions` says what the source says (prompt, threads, batch, clocks).
-    `workload` holds what is known of prompt_tokens, output_tokens, context, batch, concurrency, streams; empty: not told.
-    `options` holds the run options it was measured with, as far as they are known.
-    """
-
-    metric: str
-    value: float
-    model: str
-    framework: str
-    scheme: str
-    source: str
-    device: str = ""
-    digest: str = ""
-    execution_provider: str = ""
-    version: str = ""
-    driver: str = ""
-    conditions: str = ""
-    date: str = ""
-    low: float | None = None
-    high: float | None = None
-    workload: tuple[tuple[str, float], ...] = ()
-    options: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

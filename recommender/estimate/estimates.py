@@ -10,9 +10,9 @@ from recommender.decide.tables import Attributes
 from recommender.domain.candidate import Candidate
 from recommender.domain.catalog import Catalog
 from recommender.domain.estimate import Demand, Estimate
+from recommender.domain.evidence import Evidence
 from recommender.domain.facts import DeviceFacts
 from recommender.domain.fingerprint import Device
-from recommender.domain.measurement import Evidence
 from recommender.domain.model import ModelSpec
 from recommender.domain.quantity import Interval
 from recommender.domain.quantization import QuantScheme

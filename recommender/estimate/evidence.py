@@ -8,11 +8,12 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from recommender.domain.estimate import Estimate
+from recommender.domain.evidence import PROTOCOL, Evidence
 from recommender.domain.fingerprint import Fingerprint
-from recommender.domain.measurement import PROTOCOL, Evidence, Measurement
 from recommender.domain.workload import METRICS
 
 if TYPE_CHECKING:
+    from recommender.domain.measurement import Measurement
     from recommender.estimate.estimates import Subject
 
 METHOD = "recommend"  # figures of our protocol

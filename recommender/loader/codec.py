@@ -10,8 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from recommender.domain.catalog import Catalog, MatchRow
 from recommender.domain.errors import CatalogError
+from recommender.domain.evidence import Evidence
 from recommender.domain.facts import DeviceFacts
-from recommender.domain.measurement import Evidence
 from recommender.domain.names import normalise_name
 from recommender.loader import files
 from recommender.loader.normalise import FieldError, normalise

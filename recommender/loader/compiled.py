@@ -18,7 +18,7 @@ from typing import Any
 
 from recommender import __version__
 from recommender.domain.catalog import Catalog, MatchRow
-from recommender.domain.measurement import Evidence
+from recommender.domain.evidence import Evidence
 from recommender.loader import files
 from recommender.loader.plain import from_plain, to_plain
 from recommender.loader.sections import SECTIONS, VERSION_FILE

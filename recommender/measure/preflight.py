@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 import recommender
-from recommender.domain.measurement import PROTOCOL
+from recommender.domain.evidence import PROTOCOL
 from recommender.intake.microbenchmark import usable_threads
 from recommender.measure import gpu_counters
 from recommender.measure.sampling import calibrated

@@ -10,7 +10,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from recommender.decide.document import rounded
-from recommender.domain.measurement import PROTOCOL, Measurement, Summary
+from recommender.domain.evidence import PROTOCOL
+from recommender.domain.measurement import Measurement, Summary
 from recommender.domain.workload import METRICS
 from recommender.measure.campaign import Found, Subject
 from recommender.measure.metrics import share_of_slow

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from recommender.domain.errors import RecommenderError
-from recommender.domain.measurement import Measurement
 
 if TYPE_CHECKING:
+    from recommender.domain.measurement import Measurement
     from recommender.store.database import Database
 
 _COLUMNS = (
@@ -38,6 +38,7 @@ def measurements(digest: str, names: Sequence[str]) -> tuple[tuple[Measurement, 
 
 
 def _read(place: Database, digest: str, names: Sequence[str]) -> tuple[Measurement, ...]:
+    from recommender.domain.measurement import Measurement  # not loaded where there is no store
     from recommender.store.evidence import read
     from recommender.store.rows import from_row
 

@@ -34,6 +34,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Cache and data folders of this test alone."""
     monkeypatch.setenv("RECOMMEND_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("RECOMMEND_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("RECOMMEND_ENVIRONMENTS_DIR", str(tmp_path / "cache" / "environments"))
     return tmp_path
 
 

@@ -59,3 +59,21 @@ def test_prune_drops_a_store_that_cannot_be_read(run: Run) -> None:
     recent.path().write_text("not a database" * 100)
     assert run("cache", "prune").out.split() == [str(recent.path())]
     assert recent.keep(document(1)) == ""
+
+
+def test_artifacts_and_environments_are_listed_and_stay_unless_named(run: Run, cache: Path) -> None:
+    from recommender.executors.environment import environments, folder_of
+
+    side = folder_of(next(iter(environments().values())))
+    for folder in (cache / "artifacts" / "k1", cache / "work" / "w1", side):
+        folder.mkdir(parents=True)
+        (folder / "file").write_text("1234567")
+    (cache / "artifacts" / "partial").mkdir()
+    listed = {Path(row["path"]).name: row for row in run("cache", "list", "--json").document["files"]}
+    assert {name: listed[name]["size"] for name in ("k1", "w1", side.name)} == {"k1": 7, "w1": 7, side.name: 7} and "partial" not in listed
+    run("cache", "prune")
+    assert (cache / "artifacts" / "k1").is_dir() and side.is_dir()
+    dropped = run("cache", "prune", "--artifacts", "--json").document["dropped"]
+    assert {Path(row["path"]).name for row in dropped} == {"k1", "w1"} and side.is_dir()
+    run("cache", "prune", "--environments")
+    assert not side.exists()

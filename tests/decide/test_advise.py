@@ -7,8 +7,8 @@ import pytest
 
 from recommender.decide.advise import advise, device_attributes
 from recommender.decide.rank import shown_value
+from recommender.domain.evidence import Evidence
 from recommender.domain.fingerprint import HostMemory, InstalledFramework
-from recommender.domain.measurement import Evidence
 from recommender.domain.model import Artifact
 from recommender.domain.recommendation import EXIT_CODES, VERDICTS, Recommendation, Request, Wishes
 from recommender.domain.workload import parse_constraint

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from recommender.domain.evidence import Evidence
 from recommender.domain.fingerprint import InstalledFramework
-from recommender.domain.measurement import Evidence, Measurement, Summary
+from recommender.domain.measurement import Measurement, Summary
 from recommender.domain.workload import METRICS
 from recommender.estimate.estimates import Subject
 from recommender.estimate.evidence import evidence_of, measured, sorted_out, stale

@@ -34,15 +34,15 @@ class Order:
 
 
 ORDERS = {
-    "hf-to-gguf": Order(source="tiny_llama", scheme="F32"),
+    "hf-to-gguf": Order(source="llama_with_start", scheme="F32"),
     "llama-quantize": Order(source="hf-to-gguf", scheme="Q8_0"),
-    "mlx-lm": Order(source="tiny_llama", scheme="BF16"),  # the processor's quantized products take seconds
+    "mlx-lm": Order(source="llama_with_start", scheme="BF16"),  # the processor's quantized products take seconds
     "nncf": Order(source="cnn", scheme="int8-static", calibration="cnn"),
     "null": Order(source="null_graph", scheme="F32"),
     "olive": Order(source="cnn", scheme="int8-static", calibration="cnn"),
     "onnx-export": Order(source="shallow_encoder", scheme="F32", parameters={"static_shape": [1, 32]}),
-    "optimum-intel": Order(source="tiny_llama", scheme="fp16"),
-    "ort-genai-builder": Order(source="tiny_llama", scheme="int8-weights"),
+    "optimum-intel": Order(source="llama_with_start", scheme="fp16"),
+    "ort-genai-builder": Order(source="llama_with_start", scheme="int8-weights"),
     "ort-quantizer": Order(source="cnn", scheme="int8-static", calibration="cnn"),
     "qai-hub": Order(source="cnn", scheme="w8a8", calibration="cnn", parameters={"device": DEVICE}, execution_provider="qnn-htp"),
     "qnn-context": Order(source="qnn-qdq", scheme="w8a8", execution_provider="qnn-htp"),

@@ -47,12 +47,25 @@ def null_graph(tmp_path_factory: pytest.TempPathFactory) -> Source:
 @pytest.fixture(scope="session")
 def shallow_encoder(minilm: Trained, tmp_path_factory: pytest.TempPathFactory) -> Source:
     """The first layer of the sentence encoder: exporting all of them takes long and shows nothing more."""
-    folder = tmp_path_factory.mktemp("encoder")
-    for path in (minilm.folder / "model").iterdir():
-        (folder / path.name).symlink_to(path)
-    config = json.loads((folder / "config.json").read_text("utf-8"))
-    (folder / "config.json").unlink()
-    (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 1}), "utf-8")
+    return changed(minilm.folder / "model", tmp_path_factory.mktemp("encoder"), "config.json", num_hidden_layers=1)
+
+
+@pytest.fixture(scope="session")
+def llama_with_start(tiny_llama: Trained, tmp_path_factory: pytest.TempPathFactory) -> Source:
+    """The language model with a tokenizer that puts a start token before a text, as most do, unless it is told not to."""
+    start = "<|endoftext|>"
+    single = [{"SpecialToken": {"id": start, "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
+    pair = [*single, {"Sequence": {"id": "B", "type_id": 1}}]
+    template = {"type": "TemplateProcessing", "single": single, "pair": pair, "special_tokens": {start: {"id": start, "ids": [0], "tokens": [start]}}}
+    return changed(tiny_llama.model, tmp_path_factory.mktemp("llama"), "tokenizer.json", post_processor=template)
+
+
+def changed(model: Path, folder: Path, name: str, **values: Any) -> Source:
+    """A model's folder with other values in one of its JSON files."""
+    for path in model.iterdir():
+        if path.name != name:
+            (folder / path.name).symlink_to(path)
+    (folder / name).write_text(json.dumps({**json.loads((model / name).read_text("utf-8")), **values}), "utf-8")
     return Source(model=folder)
 
 

@@ -34,7 +34,7 @@ def told(done: subprocess.CompletedProcess[str]) -> Any:
 
 
 def test_estimates_become_measurements_of_different_frameworks_and_enter_the_next_answer(tiny_llama: Trained, home: dict[str, str]) -> None:
-    found = told(run(home, "measure", "--model", str(tiny_llama.model), "--budget", "75s", "--json", *SHORT, "--framework", "llama-cpp", "--framework", "onnxruntime-genai"))
+    found = told(run(home, "measure", "--model", str(tiny_llama.model), "--budget", "60s", "--json", *SHORT, "--framework", "llama-cpp", "--framework", "onnxruntime-genai"))
     rows = {row["choice"]: row for row in found["measured"]}
     assert {row["framework"] for row in rows.values()} == {"llama-cpp", "onnxruntime-genai"}
     for row in rows.values():
@@ -57,7 +57,7 @@ def test_estimates_become_measurements_of_different_frameworks_and_enter_the_nex
 
 def test_a_graph_is_gated_by_its_labels_and_measured_in_two_frameworks(cnn: Trained, home: dict[str, str]) -> None:
     found = told(run(
-        home, "measure", "--model", str(cnn.model), "--data", str(cnn.test), "--mode", "quick", "--budget", "60s", "--json",
+        home, "measure", "--model", str(cnn.model), "--data", str(cnn.test), "--mode", "quick", "--budget", "45s", "--json",
         "--choice", "openvino/cpu/int8-static", "--choice", "onnxruntime/cpu/F32",
     ))
     rows = {row["choice"]: row for row in found["measured"]}
@@ -69,21 +69,21 @@ def test_a_graph_is_gated_by_its_labels_and_measured_in_two_frameworks(cnn: Trai
 
 
 def test_the_text_shows_measured_beside_estimated(cnn: Trained, home: dict[str, str]) -> None:
-    done = run(home, "measure", "--model", str(cnn.model), "--mode", "quick", "--budget", "25s", "--choice", "onnxruntime/cpu/F32")
+    done = run(home, "measure", "--model", str(cnn.model), "--mode", "quick", "--budget", "20s", "--choice", "onnxruntime/cpu/F32")
     assert done.returncode in (0, 4), done.stderr
     assert "measured-here)   estimated" in done.stdout and "ranking" in done.stdout and "quality is not judged: no samples of real inputs were given" in done.stderr
 
 
 def test_a_store_that_is_broken_loses_no_figure_and_says_so(cnn: Trained, home: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "evidence.sqlite").write_bytes(b"not a database" * 100)
-    done = run(home, "measure", "--model", str(cnn.model), "--mode", "quick", "--budget", "25s", "--choice", "onnxruntime/cpu/F32", "--json", RECOMMEND_DATA_DIR=str(tmp_path))
+    done = run(home, "measure", "--model", str(cnn.model), "--mode", "quick", "--budget", "20s", "--choice", "onnxruntime/cpu/F32", "--json", RECOMMEND_DATA_DIR=str(tmp_path))
     found = told(done)
     assert found["stored"] is None and found["measured"][0]["metrics"]["latency"]["value"] > 0
     assert "evidence.sqlite" in done.stderr and "Traceback" not in done.stderr
     assert (tmp_path / "evidence.sqlite").read_bytes().startswith(b"not a database")
     [waiting] = (tmp_path / "outbox").iterdir()
     (tmp_path / "evidence.sqlite").unlink()
-    told(run(home, "measure", "--model", str(cnn.model), "--mode", "quick", "--budget", "25s", "--choice", "onnxruntime/cpu/fp16", "--json", RECOMMEND_DATA_DIR=str(tmp_path)))
+    told(run(home, "measure", "--model", str(cnn.model), "--mode", "quick", "--budget", "20s", "--choice", "onnxruntime/cpu/fp16", "--json", RECOMMEND_DATA_DIR=str(tmp_path)))
     stored = told(run(home, "evidence", "list", "--json", RECOMMEND_DATA_DIR=str(tmp_path)))
     assert {row["scheme"] for row in stored} == {"F32", "fp16"} and waiting.stem in {row["id"] for row in stored} and not waiting.exists()
 
@@ -108,7 +108,7 @@ def test_a_tool_on_another_machine_is_measured_by_our_protocol(cnn: Trained, hom
 
 def test_killed_at_random_moments_the_next_run_goes_on_and_each_figure_is_stored_once(cnn: Trained, tmp_path: Path) -> None:
     home = {"RECOMMEND_CACHE_DIR": str(tmp_path / "cache"), "RECOMMEND_DATA_DIR": str(tmp_path / "data")}
-    words = ("measure", "--model", str(cnn.model), "--mode", "quick", "--budget", "40s", "--choice", "onnxruntime/cpu/F32", "--choice", "onnxruntime/cpu/fp16")
+    words = ("measure", "--model", str(cnn.model), "--mode", "quick", "--budget", "30s", "--choice", "onnxruntime/cpu/F32", "--choice", "onnxruntime/cpu/fp16")
     kept: list[int] = []
 
     def nothing_is_lost() -> None:
@@ -117,7 +117,7 @@ def test_killed_at_random_moments_the_next_run_goes_on_and_each_figure_is_stored
             json.loads(entry.read_text())
         kept.append(len(entries))
 
-    killed_at_random(command(*words), 16.0, int(os.environ.get("RECOMMEND_KILLS", "3")), {**os.environ, **home}, nothing_is_lost)
+    killed_at_random(command(*words), 12.0, int(os.environ.get("RECOMMEND_KILLS", "3")), {**os.environ, **home}, nothing_is_lost)
     assert kept == sorted(kept), "a finished repetition was lost"
     done = run(home, *words, "--json")
     found = told(done)

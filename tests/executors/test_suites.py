@@ -59,6 +59,20 @@ def faulty(suite: RunnerSuite, fault: str) -> RunnerSuite:
     return suite
 
 
+def test_without_a_fault_nothing_is_found(tmp_path: Path) -> None:
+    for suite, names in ((Tokens(), TOKENS), (Graph(), GRAPH)):
+        folder = tmp_path / type(suite).__name__
+        folder.mkdir()
+        observed = faulty(suite, "").observe(artifact(folder), folder)
+        for name in set(names.values()):
+            check(suite, name)(observed)
+    step = Step(preparer=PREPARER, where=Prepared.where, source=artifact(tmp_path), scheme={"key": "F32"})
+    prepared, killed = observe(step, tmp_path / "job"), observe_killed(step, tmp_path / "killed")
+    for name in set(PREPARED.values()):
+        check(Prepared(), name)(prepared)
+    check(Prepared(), "a_killed_run_leaves_nothing_outside_of_its_folder")(killed)
+
+
 @pytest.mark.parametrize("fault", TOKENS)
 def test_faults_of_a_language_models_session(fault: str, tmp_path: Path) -> None:
     suite = faulty(Tokens(), fault)

@@ -30,7 +30,7 @@ FINGERPRINT = Fingerprint(
 def choice(rank: int, **options: Any) -> dict[str, Any]:
     return {
         "rank": rank, "id": f"null/cpu/{rank}", "framework": "null", "execution_provider": "cpu", "device": "cpu0", "device_kind": "cpu", "format": "null", "scheme": "F32",
-        "options": options, "runnable_here": True, "is_as_is": False, "recipe": {"steps": [], "launch": None},
+        "options": options, "runnable_here": True, "is_as_is": True, "recipe": {"steps": [], "launch": None},
         "estimates": {"latency": {"central": 0.001, "low": 0.0005, "high": 0.002, "basis": "analytic"}},
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from recommender.domain.measurement import Evidence
+from recommender.domain.evidence import Evidence
 from recommender.domain.workload import METRICS
 from recommender.loader.lint.finding import Finding, Knowledge
 
