@@ -37,7 +37,7 @@ def run(folder: str) -> None:
     _end_with(job["parent"])
     for name, where in job["packages"].items():
         load_package(name, where)
-    result = _outcome(job)
+    result = outcome_of(job)
     partial = os.path.join(folder, "result.json.partial")
     with open(partial, "w", encoding="utf-8") as stream:
         json.dump(result, stream)
@@ -59,7 +59,8 @@ def _end_with(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _outcome(job: dict) -> dict:  # type: ignore[type-arg]
+def outcome_of(job: dict) -> dict:  # type: ignore[type-arg]
+    """Call the job's function: its value, or the class of what it raised."""
     from recommender.domain.errors import DeviceLost, RecommenderError, StepFailed
 
     try:

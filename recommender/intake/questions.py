@@ -7,6 +7,7 @@ a child process of its own. The answers are raw; probes put them into our words.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -186,7 +187,8 @@ def _ask_child(program: str, timeout: float) -> dict[str, Any]:
     command = [sys.executable, "-P", "-c", f"{program}\n{ending}"]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=timeout, stdin=subprocess.DEVNULL, check=False
+            command, capture_output=True, text=True, errors="replace", timeout=timeout, stdin=subprocess.DEVNULL, check=False,
+            env={**os.environ, "ORT_DISABLE_TELEMETRY": "1"},  # it keeps an identity of the device otherwise
         )
         if done.returncode == 0:
             return dict(json.loads(done.stdout.strip().splitlines()[-1]))

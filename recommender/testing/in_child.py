@@ -33,7 +33,7 @@ def call(what: Callable[[], Any]) -> Any:
 def attempt(name: str, what: Callable[[], Any]) -> dict[str, Any]:
     """The outcome of one part; its name is the last line of the log if the process dies of it."""
     print(name, file=sys.stderr, flush=True)
-    return child._outcome({"function": f"{__name__}:call", "arguments": {"what": what}})
+    return child.outcome_of({"function": f"{__name__}:call", "arguments": {"what": what}})
 
 
 def found(where: str) -> Any:

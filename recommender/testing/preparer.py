@@ -69,7 +69,7 @@ def observe(step: Step, folder: Path) -> dict[str, Any]:
 
 
 def observe_killed(step: Step, folder: Path) -> dict[str, Any]:
-    """Kill a step as soon as there is something in its folder, or at its end; what is left outside of that folder."""
+    """Kill a step as soon as there is a file in its folder; what is left outside of that folder. A step that is faster comes to its end."""
     out = folder / "made-1"
     before, beside = content_hash(step.source), _names(step.source.parent)
     outcome = _run(step, folder, {"made": _order(step, out)}, killed_from=out)
@@ -94,8 +94,8 @@ def _run(step: Step, folder: Path, orders: Mapping[str, Any], *, killed_from: Pa
     environ = {**own_places(folder), **step.environ}
 
     def kill(process: int) -> None:
-        if killed_from and any(killed_from.iterdir()):
-            with contextlib.suppress(ProcessLookupError):  # it has just ended
+        with contextlib.suppress(OSError):  # the process, or a folder that it is looked for in, has just gone
+            if killed_from and any(path.is_file() for path in killed_from.rglob("*")):
                 os.kill(process, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
 
     return ask("prepared", {"orders": orders}, folder / "work", where=step.where, side=step.preparer.environment, environ=environ, watch=kill)

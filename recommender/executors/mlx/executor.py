@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recommender.domain.errors import Fallback, OutOfMemory, Unsupported, WrongOutput
+from recommender.domain.errors import OutOfMemory, Unsupported, WrongOutput
 from recommender.executors.mlx import installed
 from recommender.ports import EXECUTOR_API, Availability
 
@@ -103,13 +103,13 @@ class MlxSession:
 
 
 def _unit(mx: Any, asked: str) -> str:
-    """Our key of what MLX runs on; raises Fallback when that is not what was asked for."""
+    """Our key of what MLX runs on; raises Unsupported when that is not what was asked for."""
     found = next((name for name in _UNITS if (module := getattr(mx, name, None)) is not None and module.is_available()), "cpu")
     if asked == "cpu":
         mx.set_default_device(mx.cpu)
         return asked
     if asked and asked != found:
-        raise Fallback(f"this build of MLX runs on `{found}`, not on `{asked}`")
+        raise Unsupported(f"this build of MLX has no execution provider `{asked}`, it offers {found}")
     return found
 
 
@@ -139,7 +139,7 @@ def _decoded(what: str) -> Iterator[None]:
     """Raise MLX's failures by class; its exceptions share no parent, their text tells what it was."""
     try:
         yield
-    except (ValueError, KeyError, FileNotFoundError, NotImplementedError, RuntimeError) as error:
+    except (ValueError, KeyError, OSError, NotImplementedError, RuntimeError) as error:
         kind = OutOfMemory if _NO_MEMORY.search(str(error)) else Unsupported
         raise kind(f"{what}: {' '.join(str(error).split())[:300]}") from error
 
@@ -159,7 +159,7 @@ class MlxRunner:
         return {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
 
     def open(self, artifact: Path, options: Mapping[str, Any]) -> MlxSession:
-        """Raises Unsupported, OutOfMemory or Fallback."""
+        """Raises Unsupported or OutOfMemory."""
         return MlxSession(artifact, options)
 
 

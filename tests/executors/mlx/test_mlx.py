@@ -137,7 +137,7 @@ def test_failures_have_a_class_and_name_the_thing(tiny_llama: Trained, tmp_path:
         "architecture": (str(tmp_path / "unknown"), {}), "unit": (str(tiny_llama.model), {"execution_provider": "hexagon"}),
         "cache": (str(tiny_llama.model), {"kv_cache_type": "q8_0"}), "fine": (str(tiny_llama.model), {"execution_provider": "cpu"}),
     })
-    assert opened["architecture"].startswith("unsupported") and opened["unit"].startswith("fallback: ") and "q8_0" in opened["cache"] and opened["fine"] == ""
+    assert opened["architecture"].startswith("unsupported") and opened["unit"].startswith("unsupported: ") and "q8_0" in opened["cache"] and opened["fine"] == ""
 
 
 @pytest.mark.parametrize(("told", "kept"), [({}, "bfloat16"), ({"dtype": "float16"}, "float16"), ({"torch_dtype": "bfloat16"}, "bfloat16"), ({"dtype": "float32"}, "bfloat16")])
