@@ -2,8 +2,9 @@
 
     python -m benchmarks.own_tools --llm HF_FOLDER --graph model.onnx [--rounds 8] [--seconds 4]
 
-llama.cpp: its own performance counters. OpenVINO: the median that benchmark_app prints. onnxruntime-genai: a bare loop over its API.
-Prints ours over theirs with a 95 % interval (Student's t on the logarithms of the paired ratios).
+llama.cpp: its own performance counters. onnxruntime-genai: a bare loop over its API. OpenVINO: the median that benchmark_app prints, of another process.
+The first two alternate with our session within each round's process, request by request, so that what differs between processes does not hide what
+our way of timing adds. Prints ours over theirs with a 95 % interval (Student's t on the logarithms of the ratios).
 """
 
 from __future__ import annotations
@@ -36,24 +37,16 @@ def main() -> None:
     """Make the artifacts, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--llm", type=Path, required=True, help="Hugging Face folder of a language model")
-    parser.add_argument("--graph", type=Path, required=True, help="an ONNX graph")
+    parser.add_argument("--graph", type=Path, required=True, help="an ONNX graph; one of some milliseconds, for an interpreter's call costs tens of microseconds")
     parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--only", default="", help="the comparisons that have this text in their name")
     parser.add_argument("--seconds", type=float, default=4.0, help="of one measurement")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        for what, ours, theirs in _pairs(asked, Path(name)):
-            print(row(what, ratios(ours, theirs, asked.rounds)), flush=True)
-
-
-def ratios(ours: Callable[[int], float], theirs: Callable[[int], float], rounds: int) -> list[float]:
-    """Ours over theirs, one a round, the order of the two drawn each time."""
-    found, draw = [], random.Random(7)
-    for number in range(1, rounds + 1):
-        sides = [("ours", ours), ("theirs", theirs)]
-        draw.shuffle(sides)
-        taken = {name: side(number) for name, side in sides}
-        found.append(taken["ours"] / taken["theirs"])
-    return found
+        for what, ratio in _comparisons(asked, Path(name)):
+            if asked.only not in what:
+                continue
+            print(row(what, [ratio(number) for number in range(1, asked.rounds + 1)]), flush=True)
 
 
 def interval(found: list[float]) -> tuple[float, float, float]:
@@ -69,23 +62,35 @@ def row(what: str, found: list[float]) -> str:
     return f"{what:<44} {ratio:.3f} ({low:.3f}-{high:.3f}, {len(found)} rounds) {'agrees' if is_met else 'DIFFERS'}"
 
 
-def _pairs(asked: argparse.Namespace, folder: Path) -> list[tuple[str, Callable[[int], float], Callable[[int], float]]]:
+def _comparisons(asked: argparse.Namespace, folder: Path) -> list[tuple[str, Callable[[int], float]]]:
+    """(what, ours over theirs in one round)."""
     threads = recipe.usable_processors()
-    tokens = {"prompt_tokens": PROMPT, "output_tokens": OUTPUT, "seconds": asked.seconds}
     lm = {"n_threads": threads, "context": 512, "execution_provider": "cpu"}
     gguf = _made(asked.llm, "llama-cpp", "gguf", "Q4_K_M", ("hf-to-gguf", "llama-quantize"))
     genai = _made(asked.llm, "onnxruntime-genai", "onnx", "int4-weights-g32", ("ort-genai-builder",))
     ir = _made(asked.graph, "openvino", "openvino-ir", "F32", ("nncf",))
-    graph = {"n_threads": threads, "streams": 1, "execution_provider": "cpu"}
-    xml = next(path for path in ([ir.path] if ir.path.is_file() else sorted(ir.path.glob("*.xml"))))
+    return [
+        ("llama.cpp Q4_K_M, its counters: decode rate", _child("llama", "llama-cpp", gguf, lm, asked, folder)),
+        ("onnxruntime-genai int4, bare loop: decode rate", _child("genai", "onnxruntime-genai", genai, lm, asked, folder)),
+        ("OpenVINO F32, benchmark_app: latency", _against_benchmark_app(ir, threads, asked, folder)),
+    ]
+
+
+def _against_benchmark_app(ir: Made, threads: int, asked: argparse.Namespace, folder: Path) -> Callable[[int], float]:
+    xml = ir.path if ir.path.is_file() else next(iter(sorted(ir.path.glob("*.xml"))))
     tool = Path(sys.executable).with_name("benchmark_app")
     command = f"{tool} -m {{artifact}} -d CPU -api sync -hint none -nstreams 1 -nthreads {threads} -t {max(1, round(asked.seconds / 2))}"
     app = Remote(candidate="benchmark_app", command=command, parse="benchmark_app", artifact=xml)
-    return [
-        ("llama.cpp Q4_K_M, its counters: decode rate", _ours("llama-cpp", gguf, lm, tokens, "decode_rate", folder), _child("llama", "llama-cpp", gguf, lm, asked, folder)),
-        ("onnxruntime-genai int4, bare loop: decode rate", _ours("onnxruntime-genai", genai, lm, tokens, "decode_rate", folder), _child("genai", "onnxruntime-genai", genai, lm, asked, folder)),
-        ("OpenVINO F32, benchmark_app: latency", _ours("openvino", ir, graph, {"seconds": asked.seconds}, "latency", folder), lambda number: median(take_remote(app, number).samples["latency"])),
-    ]
+    ours = _ours("openvino", ir, {"n_threads": threads, "streams": 1, "execution_provider": "cpu"}, {"seconds": asked.seconds}, "latency", folder)
+    draw = random.Random(7)
+
+    def ratio(number: int) -> float:
+        sides: list[tuple[str, Callable[[], float]]] = [("ours", lambda: ours(number)), ("theirs", lambda: median(take_remote(app, number).samples["latency"]))]
+        draw.shuffle(sides)
+        taken = {name: side() for name, side in sides}
+        return taken["ours"] / taken["theirs"]
+
+    return ratio
 
 
 def _made(source: Path, framework: str, form: str, scheme: str, preparers: tuple[str, ...]) -> Made:
@@ -129,8 +134,15 @@ def _prompts(n_vocab: int) -> list[list[int]]:
     return [[draw.randrange(min(n_vocab, 1000)) for _ in range(PROMPT)] for _ in range(_DISTINCT)]
 
 
+def _our_rate(session: Any, prompt: list[int]) -> float:
+    """As `measure.metrics` has it: from the first token's time to the last one's."""
+    times: list[float] = []
+    session.generate(prompt, OUTPUT, lambda: times.append(time.perf_counter()))
+    return (len(times) - 1) / (times[-1] - times[0])
+
+
 def llama(artifact: str, options: dict[str, Any], seconds: float) -> float:
-    """Tokens per second of decoding by llama.cpp's counters: median over requests after one that warms up."""
+    """Our decode rate over that of llama.cpp's counters, of the same requests: median after the first one."""
     import llama_cpp
 
     from recommender.executors.llama_cpp.executor import RUNNER
@@ -144,34 +156,44 @@ def llama(artifact: str, options: dict[str, Any], seconds: float) -> float:
 
     llama_cpp.llama_context_default_params = counting
     session: Any = RUNNER.open(Path(artifact), options)
-    rates, began = [], time.monotonic()
-    while len(rates) < 4 or time.monotonic() - began < seconds:
+    prompts, found, began = _prompts(session.n_vocab), [], time.monotonic()
+    while len(found) < 4 or time.monotonic() - began < seconds:
         llama_cpp.llama_perf_context_reset(session._context)
-        session.generate(_prompts(session.n_vocab)[len(rates) % _DISTINCT], OUTPUT, lambda: None)
+        ours = _our_rate(session, prompts[len(found) % _DISTINCT])
         told = llama_cpp.llama_perf_context(session._context)
-        rates.append(1000 * told.n_eval / told.t_eval_ms)
-    return median(rates[1:])
+        found.append(ours * told.t_eval_ms / 1000 / told.n_eval)
+    return median(found[1:])
 
 
 def genai(artifact: str, options: dict[str, Any], seconds: float) -> float:
-    """Tokens per second of a loop over onnxruntime-genai's own API."""
+    """Our decode rate over that of a loop over onnxruntime-genai's own API, in turns on one loaded model: ratio of the medians."""
     import onnxruntime_genai as og
 
-    config = og.Config(artifact)
-    model = og.Model(config)
-    rates, began = [], time.monotonic()
-    while len(rates) < 4 or time.monotonic() - began < seconds:
-        parameters = og.GeneratorParams(model)
-        parameters.set_search_options(do_sample=False, max_length=PROMPT + OUTPUT, min_length=PROMPT + OUTPUT)
-        generator = og.Generator(model, parameters)
-        generator.append_tokens(_prompts(1000)[len(rates) % _DISTINCT])
+    from recommender.executors.onnxruntime.genai import RUNNER
+
+    session: Any = RUNNER.open(Path(artifact), options)
+    model = session._model  # a second one would bring a second pool of threads, which spin against the first
+    prompts, began = _prompts(1000), time.monotonic()
+    ours: list[float] = []
+    bare: list[float] = []
+    while len(ours) < 6 or time.monotonic() - began < seconds:
+        prompt = prompts[len(ours) % _DISTINCT]
+        for side in ("ours", "bare") if len(ours) % 2 else ("bare", "ours"):
+            ours.append(_our_rate(session, prompt)) if side == "ours" else bare.append(_bare_rate(og, model, prompt))
+    return median(ours[1:]) / median(bare[1:])
+
+
+def _bare_rate(og: Any, model: Any, prompt: list[int]) -> float:
+    parameters = og.GeneratorParams(model)
+    parameters.set_search_options(do_sample=False, max_length=PROMPT + OUTPUT, min_length=PROMPT + OUTPUT)
+    generator = og.Generator(model, parameters)
+    generator.append_tokens(prompt)
+    generator.generate_next_token()
+    start, n = time.perf_counter(), 0
+    while n < OUTPUT - 1 and not generator.is_done():
         generator.generate_next_token()
-        start, n = time.perf_counter(), 0
-        while n < OUTPUT - 1 and not generator.is_done():
-            generator.generate_next_token()
-            n += 1
-        rates.append(n / (time.perf_counter() - start))
-    return median(rates[1:])
+        n += 1
+    return n / (time.perf_counter() - start)
 
 
 if __name__ == "__main__":

@@ -156,10 +156,13 @@ class Batch:
             StepFailed: by what llama.cpp says.
         """
         count = len(tokens)
-        self._token[:count] = tokens
-        self._position[:count] = range(position, position + count)
-        self._wanted[:count] = every
-        self._wanted[count - 1] = True
+        if count == 1:  # a token that is generated: slices would cost more than all else here
+            self._token[0], self._position[0], self._wanted[0] = tokens[0], position, True
+        else:
+            self._token[:count] = tokens
+            self._position[:count] = range(position, position + count)
+            self._wanted[:count] = every
+            self._wanted[count - 1] = True
         self._batch.n_tokens = count
         status = self._library.llama_decode(self._context, self._batch)
         if status != 0:
