@@ -172,3 +172,13 @@ def test_layers_import_only_downwards() -> None:
         pytest.skip("import-linter is not installed")
     done = subprocess.run([program], capture_output=True, text=True, timeout=300, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_every_extra_that_a_hint_names_exists(catalog: Catalog) -> None:
+    import tomllib
+
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    told = [text for path in (ROOT / "recommender").rglob("*.py") for text in literals(path)] + [framework.install for framework in catalog.frameworks.values()]
+    named = {name for text in told for name in re.findall(r"edge-recommender\[([^\]{]+)\]", text)}
+    assert named and named <= set(extras)
+    assert {framework.extra for framework in catalog.frameworks.values() if framework.has_executor} <= set(extras)
