@@ -61,8 +61,8 @@ class Situation:
     catalog: Catalog
 
 
-def decided(options: Mapping[str, Any]) -> Situation:
-    """Decide on the weights that are here.
+def decided(options: Mapping[str, Any], artifact: Path | None = None) -> Situation:
+    """Decide on the weights that are here; with an `artifact` that stands for them, a name alone will do.
 
     Raises:
         UsageError: no weights; whatever the decision itself refuses.
@@ -74,9 +74,9 @@ def decided(options: Mapping[str, Any]) -> Situation:
     catalog = compose.load_catalog(all_overlays(options["overlays"]))
     wishes = Wishes(frameworks=_known(options["frameworks"], catalog), excluded_frameworks=_known(options["excluded"], catalog), allow_below_floor=options["allow_below_floor"])
     [named] = compose.resolve_models(options["model"], catalog, offline=True)
-    source = find_source(options["model"], named)
+    source = Source(path=artifact.absolute(), origin="given") if artifact else find_source(options["model"], named)
     model = named
-    if named.artifact is None:
+    if named.artifact is None and artifact is None:
         try:
             read = resolve_model(str(source.path), catalog.models, offline=True)
         except ModelFileError as error:

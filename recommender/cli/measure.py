@@ -40,6 +40,8 @@ def measure(**options: Any) -> int:
 
         document = _finished(*measured_remotely(options), options)
     else:
+        if options["artifact"]:
+            raise UsageError("--artifact goes with --runner: here the artifact is made from the weights", hints=("recommend measure --model MODEL ...",))
         document = measured_here(options)
     _print(document, options["as_json"])
     return EXIT_CODES.get(document["verdict"], 0)
@@ -94,7 +96,7 @@ def _finished(found: Any, subject: Any, options: Mapping[str, Any], done: Callab
     rows = report.measurements(found, subject)
     store = EvidenceStore()
     is_stored = _store(store, rows, done)
-    after = decided(options).document if is_stored else None
+    after = decided(options, options.get("artifact")).document if is_stored else None
     return {**report.document(found, subject, rows, after), "stored": store.shown if is_stored else None}
 
 

@@ -34,8 +34,8 @@ def measured_remotely(options: Mapping[str, Any]) -> tuple[Found, Subject]:
     program = Path(options["runner"].split()[0]).name if options["runner"].split() else ""
     if options["target"] == "this-machine" and program in _FAR:
         raise UsageError(f"--runner {program} ...: which device is that? name it, so that its figures are kept for it", hints=("recommend measure --target raspberry-pi-5 ...", "recommend catalog list machines"))
-    situation = decided(options)
-    choice = _choice(situation.document, options["choices"])
+    situation = decided(options, options["artifact"])
+    choice = _choice(situation, options["choices"])
     made = _artifact(choice, situation, options)
     workload = situation.document["workload"]
     values = {**{name: workload[name] for name in ("batch", "prompt_tokens", "output_tokens", "context", "streams")}, "n_threads": choice["options"].get("n_threads")}
@@ -59,14 +59,40 @@ def measured_remotely(options: Mapping[str, Any]) -> tuple[Found, Subject]:
     return found, subject
 
 
-def _choice(document: Mapping[str, Any], asked: tuple[str, ...]) -> Mapping[str, Any]:
-    """The choice that the command runs: the one that was named, else the user's file as it is, else the first."""
+def _choice(situation: Situation, asked: tuple[str, ...]) -> Mapping[str, Any]:
+    """The choice that the command runs: the one that was named, else the user's file as it is, else the first; else what the file's format says."""
+    document = situation.document
     if len(asked) > 1:
         raise UsageError("--runner measures one choice at a time", hints=(f"recommend measure --choice {asked[0]} ...",))
     if asked:
-        return chosen(document, asked[0])
+        others = [row for row in (*document["undetermined"], *document["rejected"]) if asked[0] in (row["id"], row["framework"])]
+        is_eligible = any(asked[0] in (str(row["rank"]), row["id"], row["framework"]) for row in document["choices"])
+        return _bare(others[0]) if others and not is_eligible else chosen(document, asked[0])
+    if not document["choices"] and (bare := _of_format(situation)):
+        return bare
     as_is = [choice["id"] for choice in document["choices"] if choice["is_as_is"]]
     return chosen(document, as_is[0] if as_is else "1")
+
+
+def _of_format(situation: Situation) -> Mapping[str, Any] | None:
+    """A file that says nothing of itself but its format (a compiled network): the framework that runs this format, as it is."""
+    artifact = situation.model.artifact
+    statements = [(row, framework) for framework in situation.catalog.frameworks.values() for row in framework.support if artifact and row.format == artifact.format and row.status != "no"]
+    if not statements or artifact is None:
+        return None
+    statement, framework = statements[0]
+    scheme, device = artifact.scheme or statement.schemes[0], situation.target.fingerprint.devices[0]
+    return _bare({
+        "id": f"{framework.key}/{statement.execution_provider}/{scheme}", "framework": framework.key, "execution_provider": statement.execution_provider,
+        "device": device.id, "device_kind": device.kind, "format": artifact.format, "scheme": scheme,
+    })
+
+
+def _bare(identity: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A choice without numbers: what is not known, or even refused, can be measured all the same."""
+    names = ("id", "framework", "execution_provider", "device", "device_kind", "format", "scheme")
+    told = {name: identity[name] for name in names}
+    return {**told, "rank": 1, "options": {}, "estimates": {}, "is_as_is": True, "recipe": {"steps": [], "launch": None}}
 
 
 def _artifact(choice: Mapping[str, Any], situation: Situation, options: Mapping[str, Any]) -> Made:

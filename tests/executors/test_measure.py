@@ -99,6 +99,10 @@ def test_a_tool_on_another_machine_is_measured_by_our_protocol(cnn: Trained, hom
     answer = told(run(home, "--model", str(cnn.model), "--target", "raspberry-pi-5", "--json"))
     [row] = [choice for choice in answer["choices"] if choice["id"] == "onnxruntime/cpu/F32"]
     assert row["estimates"]["latency"]["central"] == pytest.approx(0.0025)
+    (tmp_path / "net.hef").write_bytes(b"\x01HEF" + bytes(64))
+    compiled = ("measure", "--model", "mobilenet-v2", "--artifact", str(tmp_path / "net.hef"), "--target", "raspberry-pi-5-hailo-8l", "--choice", "hailo", *words[7:])
+    [measured] = told(run(home, *compiled, "--runner", "ssh pi anything {artifact}", "--json", **path))["measured"]
+    assert measured["framework"] == "hailo" and measured["metrics"]["throughput"]["value"] == pytest.approx(400.0), "a device that nothing of ours runs is measured all the same"
     nameless = run(home, "measure", "--model", str(cnn.model), "--runner", "ssh pi x", "--parse", "benchmark_app", "--json")
     assert nameless.returncode == 2 and "which device is that?" in nameless.stdout
     ssh.write_text("#!/bin/sh\necho 'ssh: connect to host pi port 22: No route to host' >&2; exit 255\n")
