@@ -73,7 +73,6 @@ def test_a_graph_is_quantized_with_the_users_samples(cnn: Trained, tmp_path: Pat
         (("--model", "MODEL", "--out", "x", "--by", "olivee"), 2, "--by `olivee`: no such preparer"),
         (("--model", "MODEL", "--out", "x", "--param", "nncf=1"), 2, "--param `nncf=1` is not PREPARER.NAME=VALUE"),
         (("--model", "MODEL", "--out", "x", "--param", "nnfc.awq=true"), 2, "no such preparer `nnfc`"),
-        (("--model", "MODEL", "--out", "x", "--choice", "llama-cpp", "--param", "llama-quantize.imatrix=nothing.gguf"), 1, "nothing.gguf"),
     ],
 )
 def test_what_cannot_be_done_is_one_error(words: tuple[str, ...], code: int, said: str, tiny_llama: Trained, tmp_path: Path) -> None:
@@ -81,6 +80,12 @@ def test_what_cannot_be_done_is_one_error(words: tuple[str, ...], code: int, sai
     error = json.loads(done.stdout)["error"]
     assert done.returncode == code and said in error["message"], done.stdout
     assert error["hints"] and "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_knob_reaches_its_preparer(tiny_llama: Trained, tmp_path: Path) -> None:
+    done = apply(tiny_llama.model, tmp_path / "out", *LLAMA, "--param", "llama-quantize.imatrix=nothing.gguf")
+    assert done.returncode == 1 and "importance matrix `nothing.gguf` cannot be read" in json.loads(done.stdout)["error"]["message"]
     assert not (tmp_path / "out").exists()
 
 

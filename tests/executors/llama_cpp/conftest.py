@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from recommender.executors.environment import VARIABLE, interpreter
+from recommender.executors.environment import VARIABLE, make
 from recommender.executors.llama_cpp.executor import RUNNER
 from recommender.executors.llama_cpp.vocabulary import PRE_TOKENIZERS
 from recommender.measure.isolate import Job, Outcome, run
@@ -45,9 +45,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with `models/NAME` (and logits.npy) and `tokenizers/NAME` (and expected.json)."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, str(Path(sys.prefix) / "side-environments"))
-        python = interpreter("conversion")
-    if python is None:
-        pytest.skip("the side environment `conversion` has not been made")
+        python = make("conversion", print)
     folder = tmp_path_factory.mktemp("made")
     patterns = [{"name": name, "pattern": pattern, "ignore_merges": ignored} for (pattern, ignored), name in PRE_TOKENIZERS.items()]
     (folder / "patterns.json").write_text(json.dumps(patterns), "utf-8")
