@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0, help="of one repetition")
+    parser.add_argument("--skip", default="", help="schemes that are left out, separated by commas")
     parser.add_argument("--json", type=Path, help="everything, as JSON")
     asked = parser.parse_args()
     catalog = compose.load_catalog()
@@ -53,19 +54,19 @@ def main() -> None:
     target = compose.resolve_target("this-machine", catalog, _say)
     campaigns._LEAST = asked.seconds
     campaigns._MOST = {"quick": asked.seconds}
-    runs = [_run(model, target, catalog, asked.data) for _ in range(asked.runs)]
+    runs = [_run(model, target, catalog, asked.data, frozenset(asked.skip.split(","))) for _ in range(asked.runs)]
     print(table(runs))
     print(agreement(runs))
     if asked.json:
         asked.json.write_text(json.dumps(runs, default=str))
 
 
-def _run(model: ModelSpec, target: Target, catalog: Catalog, data: Path | None) -> dict[str, Any]:
+def _run(model: ModelSpec, target: Target, catalog: Catalog, data: Path | None, skipped: frozenset[str]) -> dict[str, Any]:
     """One campaign over all choices, with a store of its own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         subject = Subject(
-            document=_document(model, target, catalog), model=model, model_hash=content_identity(Path(model.artifact.path)) if model.artifact else "",
+            document=_document(model, target, catalog, skipped), model=model, model_hash=content_identity(Path(model.artifact.path)) if model.artifact else "",
             source=Path(model.artifact.path).absolute() if model.artifact else Path(), target=target, catalog=catalog,
             data=data_for(data, is_language_model=model.is_language_model),
         )
@@ -76,7 +77,7 @@ def _run(model: ModelSpec, target: Target, catalog: Catalog, data: Path | None) 
         return report.document(found, subject, report.measurements(found, subject), None)
 
 
-def _document(model: ModelSpec, target: Target, catalog: Catalog) -> dict[str, Any]:
+def _document(model: ModelSpec, target: Target, catalog: Catalog, skipped: frozenset[str]) -> dict[str, Any]:
     workload = compose.resolve_workload(None, model, catalog, _WORKLOAD if model.is_language_model else {}, ())
     request = Request(model=model, workload=workload)
     attributes = next(iter(device_attributes(request, target, catalog).values()))
@@ -84,7 +85,7 @@ def _document(model: ModelSpec, target: Target, catalog: Catalog) -> dict[str, A
     threads = attributes["device.cores_usable"][0]
     choices = [
         _choice(rank, statement, scheme, threads, model, catalog)
-        for rank, (statement, scheme) in enumerate(_statements(cpu, catalog), 1)
+        for rank, (statement, scheme) in enumerate(_statements(cpu, catalog), 1) if scheme not in skipped
     ]
     told = {name: getattr(workload, name) for name in ("key", "objective", "prompt_tokens", "output_tokens", "context", "batch", "concurrency", "streams")}
     return {"id": "matrix", "choices": choices, "workload": {**told, "needs": []}}

@@ -56,7 +56,7 @@ def compare(session: GraphSession, plan: Mapping[str, Any], kept: Path) -> dict[
         before = {name.split("_", 2)[2]: stored[name] for name in sorted(stored.files)}
     after = _matched(_outputs(session, plan, int(plan.get("n_samples", N_SAMPLES))), before)
     n = min(len(next(iter(after.values()))), len(next(iter(before.values()))))
-    pairs = {name: (before[name][:n].astype(np.float64), after[name][:n].astype(np.float64)) for name in before}
+    pairs = {name: (before[name][:n].astype(np.float64), after[name][:n].astype(np.float64)) for name in after}
     main = main_output({name: pair[0] for name, pair in pairs.items()}, plan)
     labels = _labels(Path(plan["test"]), n)
     told: dict[str, Any] = {
@@ -87,9 +87,10 @@ def _outputs(session: GraphSession, plan: Mapping[str, Any], most: int) -> dict[
 
 
 def _matched(outputs: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """By name; by place where a converter renamed all of them."""
-    if set(expected) <= set(outputs):
-        found = {name: outputs[name] for name in expected}
+    """By name, those that both have (a converter may leave out what its format cannot say); by place where a converter renamed all of them."""
+    common = [name for name in expected if name in outputs]
+    if common:
+        found = {name: outputs[name] for name in common}
     elif len(outputs) == len(expected):
         found = dict(zip(expected, outputs.values(), strict=True))
     else:

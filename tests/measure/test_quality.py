@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recommender.domain.errors import Unsupported
+from recommender.domain.errors import Unsupported, WrongOutput
 from recommender.measure import quality
-from recommender.measure.agreement import classified, cosines, figure
+from recommender.measure.agreement import _matched, classified, cosines, figure
 from recommender.measure.quality import disjoint, divergence, gate, log_softmax, token_figures
 from tests.measure.null_artifact import RUNNER, artifact
 
@@ -190,3 +190,11 @@ def test_a_quantizer_that_did_nothing_is_anomalous(tmp_path: Path, text: Path, s
         word, reason = gate(found, LOSSY, {})
         assert word == "anomalous" and "exactly 0" in reason
         assert gate(found, {"is_lossless": True}, {})[0] == "pass"
+
+
+def test_an_output_that_a_converter_left_out_is_not_missed() -> None:
+    label, scores = np.zeros((3,)), np.ones((3, 4))
+    assert list(_matched({"scores": scores}, {"label": label, "scores": scores})) == ["scores"]
+    assert list(_matched({"a": label, "b": scores}, {"label": label, "scores": scores})) == ["label", "scores"], "all renamed: by place"
+    with pytest.raises(WrongOutput, match="the outputs are x; the source has label, scores"):
+        _matched({"x": scores}, {"label": label, "scores": scores})
