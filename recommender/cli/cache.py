@@ -18,6 +18,8 @@ _OURS = {
     "static.json*": "what does not change of this machine",
 }
 
+_ARTIFACT, _LOG, _ENVIRONMENT = "an artifact", "the log of a step that failed", "a side environment"
+
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.pass_context
@@ -46,9 +48,9 @@ def list_cache(as_json: bool) -> None:
 @json_option
 def prune(with_answers: bool, with_artifacts: bool, with_environments: bool, as_json: bool) -> None:
     """Delete the cached files; the next run makes them again. A store of answers that cannot be read goes too."""
-    wanted = {name for name, is_wanted in (("artifacts", with_artifacts), ("work", with_artifacts), ("environments", with_environments)) if is_wanted}
+    wanted = {*((_ARTIFACT, _LOG) if with_artifacts else ()), *((_ENVIRONMENT,) if with_environments else ())}
     dropped = []
-    for path, _ in [*_files(), *_store(with_answers), *((path, what) for path, what in _folders() if path.parent.name in wanted)]:
+    for path, _ in [*_files(), *_store(with_answers), *((path, what) for path, what in _folders() if what in wanted)]:
         size = _size(path)
         try:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -74,9 +76,9 @@ def _folders() -> list[tuple[Path, str]]:
     from recommender.executors.environment import environments, folder_of
 
     side = [folder_of(row) for row in environments().values()]
-    found = [(path, "an artifact") for path in sorted((_folder() / "artifacts").glob("*")) if path.name != "partial"]
-    found += [(path, "the log of a step that failed") for path in sorted((_folder() / "work").glob("*"))]
-    found += [(path, "a side environment") for path in side if path.is_dir()]
+    found = [(path, _ARTIFACT) for path in sorted((_folder() / "artifacts").glob("*")) if path.name != "partial"]
+    found += [(path, _LOG) for path in sorted((_folder() / "work").glob("*"))]
+    found += [(path, _ENVIRONMENT) for path in side if path.is_dir()]
     return [(path, what) for path, what in found if path.is_dir()]
 
 

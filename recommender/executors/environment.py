@@ -51,8 +51,15 @@ def environments() -> Mapping[str, Environment]:
 def folder_of(environment: Environment) -> Path:
     """Where it is or would be made: named after its contents and the Python version, so that a change of either makes a new one."""
     named = hashlib.sha256(repr((environment.packages, environment.without_dependencies, sys.version_info[:2])).encode()).hexdigest()[:10]
-    root = os.environ.get(VARIABLE)
-    return (Path(root) if root else Path(cache_dir()) / "environments") / f"{environment.key}-{named}"
+    return _root() / f"{environment.key}-{named}"
+
+
+def _root() -> Path:
+    """What the variable says; else beside this Python where it is a virtual environment that may be written, so that both go together; else the cache."""
+    if chosen := os.environ.get(VARIABLE):
+        return Path(chosen)
+    is_virtual = sys.prefix != sys.base_prefix
+    return Path(sys.prefix) / "side-environments" if is_virtual and os.access(sys.prefix, os.W_OK) else Path(cache_dir()) / "environments"
 
 
 def interpreter(key: str) -> Path | None:

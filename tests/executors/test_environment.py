@@ -60,3 +60,15 @@ def test_a_folder_that_cannot_be_written_is_one_line(monkeypatch: pytest.MonkeyP
     (tmp_path / "file").touch()
     with pytest.raises(ExecutorUnavailable, match="environments cannot be made in"):
         make("small", lambda text: None)
+
+
+def test_it_lies_beside_a_virtual_environment_else_in_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    row = declared(monkeypatch, tmp_path)
+    assert folder_of(row).parent == tmp_path
+    monkeypatch.delenv("RECOMMEND_ENVIRONMENTS_DIR")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
+    (tmp_path / "venv").mkdir()
+    assert folder_of(row).parent == tmp_path / "venv" / "side-environments"
+    monkeypatch.setattr(sys, "base_prefix", sys.prefix)
+    monkeypatch.setenv("RECOMMEND_CACHE_DIR", str(tmp_path / "cache"))
+    assert folder_of(row).parent == tmp_path / "cache" / "environments"
