@@ -112,7 +112,7 @@ def _choice(rank: int, statement: SupportStatement, scheme: str, threads: Any, m
     if statement.execution_provider == "qnn-htp":  # what the emulator loads: QDQ graphs
         form, preparers = "onnx", ["onnx-export", "qnn-qdq"]
     needed = [name for name in preparers if catalog.preparers[name].produces != held]
-    is_as_is = bool(model.artifact and held == form and model.artifact.scheme == scheme)
+    is_as_is = bool(model.artifact and held == form and model.artifact.scheme in (scheme, None) and not [name for name in needed if name != "onnx-export"])
     steps = [{"action": catalog.preparers[name].action, "preparer": name, "where": "here", "size": None, "parameters": {}} for name in ([] if is_as_is else needed)]
     options = {"n_threads": threads, "context": _WORKLOAD["context"]} if model.is_language_model else {"n_threads": threads}
     return {

@@ -18,7 +18,7 @@ from typing import Any
 import recommender
 from recommender.executors import child
 
-_TICK = 0.05  # seconds between two looks at the memory when only the cap matters
+_SELDOM, _OFTEN = 0.5, 0.05  # seconds between two looks at the memory: far from the cap, and near to it; a look takes milliseconds of the machine
 _GRACE = 2.0  # seconds a group gets to end by itself
 
 
@@ -55,8 +55,8 @@ class Outcome:
         return self.kind == "ok"
 
 
-def run(job: Job, *, watch: Callable[[int], None] | None = None, tick: float = _TICK) -> Outcome:
-    """Run the job and wait for it, blocked. `watch` gets the child's process id at every tick (memory passes sample there).
+def run(job: Job, *, watch: Callable[[int], None] | None = None, tick: float | None = None) -> Outcome:
+    """Run the job and wait for it, blocked. `watch` gets the child's process id at every tick [s] (memory passes sample there).
 
     Never raises for what the child does; OSError when its folder cannot be written.
     """
@@ -83,7 +83,7 @@ def run(job: Job, *, watch: Callable[[int], None] | None = None, tick: float = _
     threading.Thread(target=wait, daemon=True).start()
     peak, stopped = 0, ""
     try:
-        while not ended.wait(tick):
+        while not ended.wait(tick or (_OFTEN if not peak or (job.memory and peak > job.memory / 4) else _SELDOM)):
             peak = max(peak, group_memory(process.pid))
             if watch:
                 watch(process.pid)
