@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from recommender.store.database import SQLite
+from recommender.store.evidence import EvidenceStore
 from tests.executors.conftest import Trained
 from tests.executors.test_apply import command, killed_at_random
 
@@ -113,19 +115,21 @@ def test_a_tool_on_another_machine_is_measured_by_our_protocol(cnn: Trained, hom
 def test_killed_at_random_moments_the_next_run_goes_on_and_each_figure_is_stored_once(cnn: Trained, tmp_path: Path) -> None:
     home = {"RECOMMEND_CACHE_DIR": str(tmp_path / "cache"), "RECOMMEND_DATA_DIR": str(tmp_path / "data")}
     words = ("measure", "--model", str(cnn.model), "--mode", "quick", "--budget", "30s", "--choice", "onnxruntime/cpu/F32", "--choice", "onnxruntime/cpu/fp16")
-    kept: list[int] = []
+    kept: list[tuple[int, int]] = []  # measurements in the store or on the way into it, then repetitions of a run that goes on
 
     def nothing_is_lost() -> None:
         entries = sorted((tmp_path / "data" / "runs").glob("*/repetition-*.json"))
         for entry in entries:
             json.loads(entry.read_text())
-        kept.append(len(entries))
+        store = EvidenceStore(SQLite(tmp_path / "data" / "evidence.sqlite"))
+        waiting = {path.stem for path in (tmp_path / "data" / "outbox").glob("*.json")}
+        kept.append((len(waiting | {row.id for row in store.find()}), len(entries)))
 
     killed_at_random(command(*words), 12.0, int(os.environ.get("RECOMMEND_KILLS", "3")), {**os.environ, **home}, nothing_is_lost)
     assert kept == sorted(kept), "a finished repetition was lost"
     done = run(home, *words, "--json")
     found = told(done)
-    assert found["measured"] and (not kept[-1] or f"going on with {kept[-1]} repetitions" in done.stderr)
+    assert found["measured"] and (not kept[-1][1] or f"going on with {kept[-1][1]} repetitions" in done.stderr)
     entries = [(entry["scheme"], entry["created"]) for entry in told(run(home, "evidence", "list", "--json"))]
     assert len(entries) == len(set(entries)) >= len(found["measured"]) and not any((tmp_path / "data" / "runs").iterdir()) and not any((tmp_path / "data" / "outbox").iterdir())
     shutil.rmtree(tmp_path / "cache")
