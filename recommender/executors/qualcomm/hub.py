@@ -13,7 +13,6 @@ The float model and the samples are uploaded to the service: this step runs else
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -53,14 +52,6 @@ class HubPreparer:
 
     def prepare(self, job: PrepareJob, say: Callable[[str], None]) -> Prepared:
         """Raises ExecutorUnavailable (no token), DeviceLost, Unsupported, OutOfMemory, or StepFailed with the service's own message."""
-        with TemporaryDirectory(dir=job.out) as folder:
-            tempfile.tempdir = folder  # what the client sends and fetches passes through files that a killed process would leave elsewhere
-            try:
-                return self._made(job, say)
-            finally:
-                tempfile.tempdir = None
-
-    def _made(self, job: PrepareJob, say: Callable[[str], None]) -> Prepared:
         parameters = job.parameters
         options = compile_options(parameters)
         client = hub_jobs.connect(parameters.get("hub_profile"))
