@@ -18,6 +18,7 @@ from recommender.domain.workload import GRAPH_METRICS, TOKEN_METRICS, Constraint
 
 if TYPE_CHECKING:
     from recommender.domain.measurement import Measurement
+    from recommender.predict.batch import Estimators
 
 Say = Callable[[str], None]
 THIS_MACHINE = "this-machine"
@@ -127,7 +128,7 @@ def resolve_models(words: str | None, catalog: Catalog, *, offline: bool) -> tup
 
 
 def measurements(target: Target, models: Iterable[ModelSpec], say: Say) -> dict[str, tuple[Measurement, ...]]:
-    """Key of a model -> what was measured of it on the target's machine, the newest first. A file is known by its content, a name by its key.
+    """Key of a model -> what was measured of it on the target's machine, and what was imported of its devices, the newest first. A file is known by its content, a name by its key.
 
     None where machine or model are taken for others (`--set device.memory_bandwidth=...`).
     """
@@ -136,7 +137,8 @@ def measurements(target: Target, models: Iterable[ModelSpec], say: Say) -> dict[
     if any(name.startswith(("device.", "host.", "model.")) and not name.startswith(_SAME_MACHINE) for name in target.overrides):
         return {}
     identities = {model.key: _identity(model) for model in models}
-    found, warning = stored(target.fingerprint.digest, [*identities, *filter(None, identities.values())])
+    devices = sorted({facts.key for facts in target.matched.values()})
+    found, warning = stored(target.fingerprint.digest, [*identities, *filter(None, identities.values())], devices)
     if warning:
         say(f"warning: {warning}")
     return {
@@ -326,3 +328,34 @@ def model_overridden(model: ModelSpec, overrides: Mapping[str, object]) -> Model
 
 def make_request(model: ModelSpec, workload: Workload, wishes: Wishes, beside: tuple[ModelSpec, ...]) -> Request:
     return Request(model=model, workload=workload, wishes=wishes, beside=beside)
+
+
+def estimators(overlays: tuple[str, ...], anchors: Iterable[str], say: Say, *, is_local: bool) -> Estimators:
+    """What `recommend predict` answers rows with.
+
+    Args:
+        anchors: tables with measured figures of devices. is_local: also what was imported on this machine.
+
+    Raises:
+        UsageError: a table that cannot be read, or that holds no figure.
+    """
+    from recommender.loader.files import built_in_root
+    from recommender.predict.estimators import anchors_of
+    from recommender.predict.estimators import estimators as made
+    from recommender.predict.spelling import names_of, read_aliases
+    from recommender.predict.table import Table
+
+    catalog = load_catalog(overlays)
+    names = names_of(catalog, read_aliases(built_in_root() / "aliases"))
+    found = []
+    for words in anchors:
+        told = anchors_of((row.values for row in Table(words).rows() if not row.fault), names)
+        if not told:
+            raise UsageError(f"--anchors `{words}`: no row has a figure in decode_tok_s, prefill_tok_s or inference_ms that can be read", hints=("recommend predict --help",))
+        say(f"{len(told)} anchors from {words}")
+        found += told
+    if is_local:
+        from recommender.predict.imported import imported_rows
+
+        found += anchors_of(imported_rows(names, say), names)
+    return made(catalog, names, found)

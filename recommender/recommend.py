@@ -16,6 +16,7 @@ from recommender.domain.recommendation import Recommendation, Wishes
 from recommender.domain.target import Target
 from recommender.domain.workload import Workload
 from recommender.estimate.evidence import sorted_out
+from recommender.evidence import elsewhere
 
 if TYPE_CHECKING:
     from recommender.domain.measurement import Measurement
@@ -39,11 +40,12 @@ def decide(
 
 
 def _evidence(model: ModelSpec, target: Target, catalog: Catalog, wishes: Wishes, measurements: Measurements | None) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
-    """Published figures and those measured here, and a sentence for each measurement that is stale."""
+    """Published and imported figures and those measured here, and a sentence for each measurement that is stale."""
     if wishes.ignore_evidence:
         return (), ()
-    here, stale = sorted_out((measurements or {}).get(model.key, ()), model.key, target.fingerprint)
-    return (*catalog.evidence.get(model.key, ()), *here), stale
+    rows = (measurements or {}).get(model.key, ())
+    here, stale = sorted_out(rows, model.key, target.fingerprint)
+    return (*catalog.evidence.get(model.key, ()), *here, *elsewhere.evidence(rows, model.key)), stale
 
 
 def combined(answers: list[dict[str, Any]], largest: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Invented universes: each file states a sentence, a little knowledge, a question, and the answer it must have.
 
 The knowledge of a world is `worlds/base`, the product's own rows for what is ruled out and in which order choices stand, and
-the files that the world adds or replaces. `tables` names further tables of the product that a world asks for.
+the files that the world adds or replaces. `tables` names further tables of the product that a world asks for. In an `audited` world the
+rules have been audited over its evidence.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from recommender.audit.cases import published
+from recommender.audit.rules import audit
 from recommender.compose import resolve_workload
 from recommender.decide.advise import advise
 from recommender.domain.catalog import Catalog
@@ -43,7 +46,11 @@ def knowledge_of(described: Mapping[str, Any], root: Path) -> Catalog:
         _write(root / name, (files.built_in_root() / name).read_text("utf-8"))
     for name, text in described["knowledge"].items():
         _write(root / name, text)
-    return codec.load((Layer(name=files.BUILT_IN, root=root),))
+    catalog = codec.load((Layer(name=files.BUILT_IN, root=root),))
+    if not described.get("audited"):
+        return catalog
+    cases = published(catalog, (row for rows in catalog.evidence.values() for row in rows))
+    return replace(catalog, audit=audit(catalog.tables.values(), cases))
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""`recommend evidence`: what was measured, on this machine or by the team."""
+"""`recommend evidence`: what was measured, on this machine, by the team, or elsewhere by another tool."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recommender.cli import print_json, say
+from recommender.cli.evidence_import import add_evidence, import_evidence
 from recommender.cli.options import json_option, needs_command
 from recommender.domain.errors import UsageError
 
@@ -24,8 +25,12 @@ _FORMATS = ("jsonl", "parquet")
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.pass_context
 def evidence(ctx: click.Context) -> None:
-    """List, show and export what was measured."""
+    """List, show and export what was measured; take over what other tools measured."""
     needs_command(ctx)
+
+
+evidence.add_command(import_evidence)
+evidence.add_command(add_evidence)
 
 
 @evidence.command("list")
@@ -156,6 +161,8 @@ def _amount(row: Measurement, name: str) -> str:
 def _state(row: Measurement, why: str) -> str:
     if not row.valid:
         return f"invalid: {'; '.join(row.reasons)}"
+    if is_from_elsewhere(row):
+        return ", ".join(("elsewhere", f"{row.method} on {row.candidate.get('device') or row.facts.get('device_name') or 'an unknown device'}", *row.flags))
     return f"stale: {why}" if why else ", ".join(("valid", *row.flags))
 
 
@@ -164,12 +171,17 @@ def _page(row: Measurement, why: str) -> str:
 
     metrics = {name: f"{_amount(row, name)}{_sample(row, name)}" for name in row.metrics}
     facts = {
-        "measured": f"{row.created}, protocol {row.protocol}, {row.mode}, method {row.method}", "state": _state(row, why), "machine": row.digest, "driver": row.driver,
+        "measured": f"{row.created}, method {row.method}" if is_from_elsewhere(row) else f"{row.created}, protocol {row.protocol}, {row.mode}, method {row.method}", "state": _state(row, why), "machine": row.digest, "driver": row.driver,
         "version": f"{row.version} {row.build}".strip(), "candidate": dict(row.candidate), "workload": dict(row.workload), "metrics": metrics, "quality": dict(row.quality),
         "model hash": row.model_hash, "artifact hash": row.artifact_hash, "recipe hash": row.recipe_hash, "facts": dict(row.facts), "environment": dict(row.environment),
         "command": row.reproducer.get("command", ""),
     }
     return entry_text(f"{row.id}  {row.model} on {_way(row)}", {name: value for name, value in facts.items() if value})
+
+
+def is_from_elsewhere(row: Measurement) -> bool:
+    """Imported, or typed in: no machine of ours took it."""
+    return not row.digest
 
 
 def _sample(row: Measurement, name: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from fnmatch import fnmatchcase
 from typing import Any
 
-from recommender.cli.render.condition import conditions_in_words, effect_in_words
+from recommender.cli.render.condition import conditions_in_words, effect_in_words, limits_in_words
 from recommender.cli.render.entry import sources_of, sources_text
+from recommender.decide.demotion import contradiction, in_words
 from recommender.domain.catalog import Catalog, RankingKey
 from recommender.domain.facts import SupportStatement
 from recommender.domain.rule import DecisionTable, Rule
@@ -34,6 +36,17 @@ def ids(catalog: Catalog) -> Iterator[str]:
     for framework in catalog.frameworks.values():
         for statement in framework.support:
             yield statement.id
+
+
+def picks(catalog: Catalog) -> dict[str, str]:
+    """Active rows that choose, in order, with what they choose: `qnn`, `Q8_0 under llama-cpp`, `npu`."""
+    found = {}
+    for table in catalog.tables.values():
+        for rule in table.rules:
+            names = next((rule.then[name] for name in ("frameworks", "schemes", "units") if name in rule.then), None)
+            if names and rule.status == "active":
+                found[rule.id] = ", ".join(names) + limits_in_words(rule.then)
+    return found
 
 
 def page(key: str, catalog: Catalog) -> dict[str, Any] | None:
@@ -71,8 +84,18 @@ def _rule(rule: Rule, table: DecisionTable, catalog: Catalog) -> dict[str, Any]:
         "because": rule.because,
         "overrides": [other.id for other in others if any(fnmatchcase(other.id, glob) for glob in rule.overrides)],
         "overridden_by": [other.id for other in others if any(fnmatchcase(rule.id, glob) for glob in other.overrides)],
+        "audit": [asdict(row) for row in catalog.audit.get(rule.id, ())],
+        "audited": _audited(rule.id, catalog),
         **_cited(rule.sources, catalog),
     }
+
+
+def _audited(rule: str, catalog: Catalog) -> list[str]:
+    """What published cases say of the row, a line a claim, and whether it is demoted for it."""
+    claims = catalog.audit.get(rule, ())
+    found = contradiction(claims)
+    lines = [f"{row.claim}: {in_words(row)} ({row.overall.verdict if row.is_claimed else 'not claimed'})" for row in claims]
+    return [*lines, f"demoted behind every place that stands, where its {found.claim} was measured and is not supported"] if found else lines
 
 
 def _criterion(row: RankingKey, catalog: Catalog) -> dict[str, Any]:
@@ -126,6 +149,7 @@ def page_text(found: dict[str, Any]) -> str:
     lines = [f"{found['id']}{state}: {found['because']}", f"  table: {found['table']}: {found['question']}"]
     lines += _listed("when", found["conditions"] or ["always"])
     lines += _listed("then", found["effects"])
+    lines += _listed("audit", found.get("audited", []))
     for name, label in (("overrides", "overrides"), ("overridden_by", "overridden by")):
         if found[name]:
             lines.append(f"  {label}: {', '.join(found[name])}")

@@ -1,4 +1,4 @@
-"""`recommend rules`: list the rows that decide, show one."""
+"""`recommend rules`: list the rows that decide, show one, audit them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ import click
 
 from recommender.cli import print_json, say
 from recommender.cli.options import all_overlays, catalog_option, json_option, nearest, needs_command
+from recommender.cli.rules_audit import audit
 from recommender.domain.errors import UsageError
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.pass_context
 def rules(ctx: click.Context) -> None:
-    """List the rules, show one: conditions, effect, reason, sources."""
+    """List the rules, show one (conditions, effect, reason, sources), tell how often they were right."""
     needs_command(ctx)
+
+
+rules.add_command(audit)
 
 
 @rules.command("list")

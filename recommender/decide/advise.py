@@ -8,10 +8,11 @@ from typing import Any
 
 from recommender.decide import attributes as attribute
 from recommender.decide import tables
+from recommender.decide.demotion import demoted
 from recommender.decide.enumerate import Proposal, propose
 from recommender.decide.levels import known, level, reading
 from recommender.decide.prefer import preferred
-from recommender.decide.rank import UNRANKED, Contender, pareto, rank, shown_value
+from recommender.decide.rank import Contender, Place, pareto, rank, shown_value
 from recommender.decide.recipe import launch, recipe
 from recommender.decide.tables import Attributes
 from recommender.decide.verdict import NEED, hints, verdict
@@ -55,7 +56,9 @@ def advise(request: Request, target: Target, catalog: Catalog, evidence: tuple[E
         evidence: measurements that may replace estimates; give () for none.
     """
     by_device = device_attributes(request, target, catalog)
-    advice = _steps_by_device(catalog, by_device, "device")
+    kinds = {device.id: device.kind for device in target.fingerprint.devices}
+    steps_by_device = _steps_by_device(catalog, by_device, "device")
+    advice = {name: [demoted(step, catalog.audit, request.model, kinds[name]) for step in steps] for name, steps in steps_by_device.items()}
     proposals, closed = propose(request.model, target, catalog, by_device)
     relevant = () if request.wishes.ignore_evidence else tuple(row for row in evidence if row.model == request.model.key)
     counted = [_count(proposal, request, target, catalog, relevant) for proposal in proposals]
@@ -69,7 +72,8 @@ def advise(request: Request, target: Target, catalog: Catalog, evidence: tuple[E
     steps = [*(step for found in advice.values() for step in found), *(step for item in weighed for step in item.steps), *(row.step for row in closed)]
     return Recommendation(
         verdict=word, why=why, request=request, choices=choices, rejected=rejected, undetermined=undetermined,
-        hints=hints(choices, rejected, undetermined, request, target, catalog, _memory_unknowns(by_device, catalog)), trace=tuple(steps), assumptions=target.assumptions,
+        hints=hints(choices, rejected, undetermined, request, target, catalog, _memory_unknowns(by_device, catalog)), trace=tuple(steps),
+        assumptions=(*target.assumptions, *siblings.refusals(known_here)),
         usable_memory={name: attributes["device.memory_usable"][0] for name, attributes in by_device.items()},
     )
 
@@ -214,17 +218,17 @@ def _contender(item: Weighed, advice: list[Step]) -> Contender:
     )
 
 
-def _place(candidate: Candidate, advice: list[Step], kind: str, key: str) -> tuple[float, str]:
+def _place(candidate: Candidate, advice: list[Step], kind: str, key: str) -> Place:
     """The best place that a fired row gives this framework or scheme on this device."""
-    found = (UNRANKED, "")
+    found = Place()
     for step in tables.effective(advice):
         effect = step.effect
         if key not in effect.get(kind, ()):
             continue
         is_path = candidate.execution_provider in effect.get("execution_providers", (candidate.execution_provider,))
         is_framework = kind == "frameworks" or candidate.framework in effect.get("for_frameworks", (candidate.framework,))
-        if is_path and is_framework and effect["place"] < found[0]:
-            found = (float(effect["place"]), step.rule)
+        if is_path and is_framework and effect["place"] < found.number:
+            found = Place(float(effect["place"]), step.rule, effect.get("demoted", ""))
     return found
 
 
@@ -243,8 +247,8 @@ def _choices(contenders: list[Contender], weighed: Mapping[str, Weighed], senten
 def _choice(number: int, contender: Contender, criteria: tuple[Criterion, ...], item: Weighed, is_pareto: bool, sentences: Mapping[str, str], request: Request, target: Target, catalog: Catalog) -> Choice:
     candidate = contender.candidate
     fired = tables.effective(item.steps)
-    unit_row = contender.unit_place[1] if len({device.kind for device in target.fingerprint.devices}) > 1 else ""
-    placed = [row for row in (unit_row, contender.framework_place[1], contender.scheme_place[1]) if row]
+    unit_row = contender.unit_place.row if len({device.kind for device in target.fingerprint.devices}) > 1 else ""
+    placed = [row for row in (unit_row, contender.framework_place.row, contender.scheme_place.row) if row]
     return Choice(
         rank=number, candidate=candidate, estimates=contender.estimates, criteria=criteria,
         rules=tuple(dict.fromkeys([candidate.statement, *placed, *(step.rule for step in fired)])),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from recommender.decide.levels import level
 from recommender.domain.candidate import Candidate
@@ -23,15 +24,27 @@ _LEVELS = {"met": 0.0, "unknown": 1.0, "not-met": 2.0}
 _STATUSES = {"stable": 0.0, "preview": 1.0, "deprecated": 2.0}
 
 
+class Place(NamedTuple):
+    """A place, the row that gave it, and why that row lost a better one."""
+
+    number: float = UNRANKED
+    row: str = ""
+    demoted: str = ""
+
+    @property
+    def shown(self) -> str:
+        return self.demoted or (f"place {self.number:g} by {self.row}" if self.row else "no row places it")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contender:
-    """An eligible candidate with what ranking reads. Places: (number, the row that gave it)."""
+    """An eligible candidate with what ranking reads."""
 
     candidate: Candidate
     estimates: Mapping[str, Estimate]
-    framework_place: tuple[float, str] = (UNRANKED, "")
-    scheme_place: tuple[float, str] = (UNRANKED, "")
-    unit_place: tuple[float, str] = (UNRANKED, "")
+    framework_place: Place = Place()
+    scheme_place: Place = Place()
+    unit_place: Place = Place()
 
     def value(self, metric: str) -> float | None:
         found = self.estimates.get(metric)
@@ -148,19 +161,17 @@ def _measured_objective(c: Contender, w: Workload, key: RankingKey, best: float 
 
 
 def _framework_place(c: Contender, w: Workload, key: RankingKey, best: float | None) -> tuple[float, str, str]:
-    number, row = c.framework_place
-    return number, f"place {number:g} by {row}" if row else "no row places it", ""
+    return c.framework_place.number, c.framework_place.shown, ""
 
 
 def _unit_place(c: Contender, w: Workload, key: RankingKey, best: float | None) -> tuple[float, str, str]:
     """A better unit is no merit of a framework that no row places on it."""
-    number, row = c.unit_place if c.framework_place[1] else (UNRANKED, "")
-    return number, f"place {number:g} by {row}" if row else "no row places it", ""
+    place = c.unit_place if c.framework_place.row else Place()
+    return place.number, place.shown, ""
 
 
 def _scheme_place(c: Contender, w: Workload, key: RankingKey, best: float | None) -> tuple[float, str, str]:
-    number, row = c.scheme_place
-    return number, f"place {number:g} by {row}" if row else "no row places it", ""
+    return c.scheme_place.number, c.scheme_place.shown, ""
 
 
 def _quality(c: Contender, w: Workload, key: RankingKey, best: float | None) -> tuple[float, str, str]:

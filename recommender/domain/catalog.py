@@ -142,6 +142,46 @@ class Claim:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Tally:
+    """How often picks were best, or nearly, in cases that were measured.
+
+    verdict: supported, contradicted, too-few. hits: cases where the pick was best or within the tolerance; low, high: interval of their share.
+    Regrets (fractions) are the best over the pick minus one: median, geometric mean and its interval.
+    """
+
+    __pydantic_config__ = FROM_FILE
+
+    verdict: str
+    cases: int
+    hits: int
+    devices: int
+    models: int
+    low: float
+    high: float
+    median_regret: float
+    mean_regret: float
+    mean_low: float
+    mean_high: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Audit:
+    """What was found of one thing that a rule claims: speed, power or quality. `is_claimed`: false where it is only shown beside the claim.
+
+    overruled: cases in which a better-sourced row decides instead. classes: by kind of model and unit (`vision/npu`).
+    """
+
+    __pydantic_config__ = FROM_FILE
+
+    claim: str
+    tolerance: float
+    overall: Tally
+    is_claimed: bool = True
+    overruled: int = 0
+    classes: Mapping[str, Tally] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RankingKey:
     """One labelled ranking key: which `measure` of a choice, compared in bands of `band` (relative; 0 = as it is)."""
 
@@ -203,5 +243,7 @@ class Catalog:
     ranking: tuple[RankingKey, ...]
     portability: tuple[Portability, ...] = ()
     evidence: Mapping[str, tuple[Evidence, ...]] = field(default_factory=dict)  # by model key
+    audit: Mapping[str, tuple[Audit, ...]] = field(default_factory=dict)  # by rule id, what it claims; rows that decide no published case have none
+    learned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # what an estimator was fitted to, by its name
     overlaid: Mapping[str, str] = field(default_factory=dict)
     matches: tuple[MatchRow, ...] = ()

@@ -111,7 +111,7 @@ class Observation:
             os_version, kernel, architecture (x86_64, aarch64, armv7l, riscv64, ...), machine_vendor, machine_model,
             board, machine_class, soc, virtualization, container, cpu_quota (CPUs, float), cpuset_cpus (count), cgroup_version.
         power: source (mains, battery), governor, profile, battery_percent, load_1m, temperature_max_c.
-        microbenchmark: memory_bandwidth [bytes/s], fp32_ops [ops/s], threads, elapsed.
+        microbenchmark: memory_bandwidth (of copying) and read_bandwidth [bytes/s], with `_1t` of one thread, fp32_ops [ops/s], threads, elapsed.
     """
 
     devices: tuple[Device, ...] = ()

@@ -21,6 +21,7 @@ from recommender.estimate import footprint
 from recommender.estimate.capability import capability_of, compute_precision, is_on_chip, overhead, peak_ops
 from recommender.estimate.demand import demand_of
 from recommender.estimate.evidence import measured
+from recommender.estimate.fitted import fitted, fitted_quality
 from recommender.estimate.quality import quality_estimate
 from recommender.estimate.roofline import Bound, phase_time
 from recommender.estimate.weights import weight_bytes
@@ -79,8 +80,9 @@ def estimate(subject: Subject, catalog: Catalog, evidence: tuple[Evidence, ...])
         is_told = subject.beside_bytes is not None
         found["peak_memory"] = analytic("peak_memory", footprint.total(parts)) if is_told else unknown("peak_memory", _NO_SIZE_BESIDE)
         found["file_size"] = _file_size(subject, demand.resident["weights"])
+        found.update(fitted(subject, found, catalog))
     found["download_size"] = _download_size(found["file_size"], catalog.frameworks[subject.candidate.framework])
-    found["quality_drop"] = quality_estimate(subject.scheme, subject.candidate.is_as_is and not _is_quantized(subject.model), subject.attributes, catalog)
+    found["quality_drop"] = _quality(subject, catalog)
     found.update(measured(subject, found, evidence))
     for metric in METRICS:
         found.setdefault(metric, unknown(metric, _NOT_ESTIMATED.get(metric, "does not apply to this kind of model")))
@@ -101,6 +103,16 @@ def unknown(metric: str, why: str) -> Estimate:
 
 def _is_quantized(model: ModelSpec) -> bool:
     return bool(model.artifact and model.artifact.is_quantized)
+
+
+def _quality(subject: Subject, catalog: Catalog) -> Estimate:
+    """The source itself; what published losses of this very model or of GGUF levels say; a row of published losses for its kind of model; else what is left."""
+    by_row = quality_estimate(subject.scheme, subject.candidate.is_as_is and not _is_quantized(subject.model), subject.attributes, catalog)
+    by_fit = None if by_row.basis == "analytic" else fitted_quality(subject, catalog)
+    if by_fit is None:
+        return by_row
+    is_near = by_fit.inputs["step"] == "exact" or (by_fit.basis == "calibrated" and ("gguf" in subject.scheme.formats or by_row.basis == "claim"))
+    return by_fit if is_near or by_row.central is None else by_row
 
 
 def _speeds(subject: Subject, demand: Demand, catalog: Catalog) -> dict[str, Estimate]:

@@ -83,6 +83,24 @@ def for_format(scheme: QuantScheme, artifact_format: str) -> QuantScheme:
     return replace(scheme, tensors={**plain, **special})
 
 
+_SUPER_BLOCK = 256  # numbers of a row that K-quants store together
+# Q2_K and Q3_K -> IQ4_NL, Q4_K -> Q5_0, Q5_K -> Q5_1, Q6_K -> Q8_0: bits of what llama-quant.cpp takes for rows that do not divide into super-blocks
+_SMALL_BLOCKS = {2.625: 4.5, 3.4375: 4.5, 4.5: 5.5, 5.5: 6.0, 6.5625: 8.5}
+
+
+def stored_bits(model: ModelSpec, scheme: QuantScheme) -> Mapping[str, float]:
+    """Bits per weight by role, wider where the rows of this model do not divide into the scheme's super-blocks."""
+    bits = scheme.tensors or {"default": scheme.bits_per_weight}
+    if "gguf" not in scheme.formats or not (model.hidden_size or 0) % _SUPER_BLOCK:
+        return bits
+    kept = () if scheme.method == "k-quants" else (4.5, 5.5)  # of the legacy types, which have small blocks themselves
+    wide = {role: value if value in kept else _SMALL_BLOCKS.get(value, value) for role, value in bits.items()}
+    if (model.ffn_size or 1) % _SUPER_BLOCK == 0:  # rows of ffn_down are as long as the feed-forward layer is wide
+        down = {role: value for role, value in bits.items() if role.startswith("ffn_down")}
+        wide |= {"ffn_down": bits["default"], **down}
+    return wide
+
+
 _SHARED_HEADS = 4  # llama.cpp gives attn_v a better type from this many query heads per key/value head (`attn_v_gqa4`)
 
 
@@ -112,7 +130,7 @@ def weight_bytes(model: ModelSpec, scheme: QuantScheme) -> float | None:
     found = parts(model)
     if found is None:
         return model.n_params * scheme.bits_per_weight / 8
-    bits = scheme.tensors or {"default": scheme.bits_per_weight}
+    bits = stored_bits(model, scheme)
     default = bits["default"]
     embedding = bits.get("embedding", default) if found.output else bits.get("output", default)
     head = bits.get("output", default)
@@ -127,7 +145,7 @@ def active_bytes(model: ModelSpec, scheme: QuantScheme) -> float | None:
         return None
     if found is None:
         return whole * (model.n_active_params or model.n_params) / model.n_params
-    bits = scheme.tensors or {"default": scheme.bits_per_weight}
+    bits = stored_bits(model, scheme)
     default = bits["default"]
     head = (found.output or found.embedding) * bits.get("output", default)
     layers = found.layers - found.experts + found.experts_active if found.experts else found.layers

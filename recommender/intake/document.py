@@ -27,7 +27,7 @@ from recommender.domain.fingerprint import (
 from recommender.intake.digest import with_digest
 
 CORE_FIELDS = ("physical", "logical", "performance", "efficiency")
-NUMBERS = ("cpu_quota", "cpuset_cpus", "memory_bandwidth", "fp32_ops")  # of the limits and of the microbenchmark
+NUMBERS = ("cpu_quota", "cpuset_cpus", "memory_bandwidth", "memory_bandwidth_1t", "read_bandwidth", "read_bandwidth_1t", "fp32_ops")  # of the limits and of the microbenchmark
 MEMORY_FIELDS = ("total", "available", "limit", "limit_used", "swap_total")
 
 

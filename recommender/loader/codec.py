@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from recommender.domain.catalog import Catalog, MatchRow
+from recommender.domain.catalog import Audit, Catalog, MatchRow
 from recommender.domain.errors import CatalogError
 from recommender.domain.evidence import Evidence
 from recommender.domain.facts import DeviceFacts
@@ -35,6 +35,7 @@ def load(layers: tuple[files.Layer, ...]) -> Catalog:
     listed: dict[str, list[Any]] = {section.name: [] for section in SECTIONS if not section.key}
     places: dict[tuple[str, str], files.Row] = {}
     overlaid: dict[str, str] = {}
+    audit: dict[str, tuple[Audit, ...]] = {}
     for layer in layers:
         fresh: dict[str, list[Any]] = {name: [] for name in listed}
         for row in files.rows(layer):
@@ -50,16 +51,20 @@ def load(layers: tuple[files.Layer, ...]) -> Catalog:
             places[name, key] = row
             if layer.name != files.BUILT_IN:
                 overlaid[f"{name}:{key}"] = layer.name
+                for rule in value.rules if name == "tables" else ():
+                    audit.pop(rule.id, None)  # it speaks of the row that is replaced
                 if name in ("frameworks", "tables") and key in keyed[name]:
                     value = _merged(keyed[name][key], value)
             keyed[name][key] = value
+        audit.update(_audit(layer))
         for name, values in fresh.items():  # an overlay's rows come first, so that they win where the first match counts
             listed[name] = values + listed[name] if name != "ranking" or not listed[name] else (values or listed[name])
     entries: dict[str, Any] = {**keyed, **{name: tuple(values) for name, values in listed.items()}}
     versions = [files.version(layer) or layer.name for layer in layers]
     return Catalog(
         version="+".join(versions), layers=tuple(layer.name for layer in layers), vocabulary=vocabulary, overlaid=overlaid,
-        evidence=_by_model(_evidence(row, where) for layer in layers for row, where in files.evidence_rows(layer)),
+        evidence=_by_model(_evidence(row, where) for layer in layers for row, where in files.evidence_rows(layer) if _is_for_decisions(row)),
+        audit=audit, learned={name: value for layer in layers for name, value in files.learned(layer).items()},
         matches=tuple(_match_row(row) for row in keyed["devices"].values()),
         **entries,
     )
@@ -134,9 +139,26 @@ def _by_model(rows: Iterable[Evidence]) -> dict[str, tuple[Evidence, ...]]:
     return found
 
 
+def _audit(layer: files.Layer) -> dict[str, tuple[Audit, ...]]:
+    found, where = files.audit(layer)
+    try:
+        return {rule: adapter(tuple[Audit, ...]).validate_python(claims) for rule, claims in found.items()}
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise CatalogError(f"audit: `{'.'.join(map(str, first['loc']))}`: {first['msg']}", where=where) from None
+
+
+_EVIDENCE = frozenset(field.name for field in dataclasses.fields(Evidence))
+
+
+def _is_for_decisions(row: dict[str, str]) -> bool:
+    """A figure that names a model or a device which the catalogue does not have serves fits only, and so does what says so (`use`)."""
+    return row.get("use") != "fit" and all(row.get(name) or not row.get(f"{name}_name") for name in ("model", "device"))
+
+
 def _evidence(row: dict[str, str], where: str) -> Evidence:
     try:
-        data: dict[str, Any] = {key: value for key, value in row.items() if value not in ("", None)}
+        data: dict[str, Any] = {key: value for key, value in row.items() if key in _EVIDENCE and value not in ("", None)}
         checked: Evidence = adapter(Evidence).validate_python({**data, "value": float(data["value"])})
         return checked
     except ValidationError as error:

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from recommender import __version__
-from recommender.domain.catalog import Catalog, MatchRow
+from recommender.domain.catalog import Audit, Catalog, MatchRow
 from recommender.domain.evidence import Evidence
 from recommender.loader import files
 from recommender.loader.plain import from_plain, to_plain
-from recommender.loader.sections import SECTIONS, VERSION_FILE
+from recommender.loader.sections import LEARNED_FILES, SECTIONS, VERSION_FILE
 
 _PLAIN = ("version", "layers", "vocabulary", "overlaid")
 
@@ -29,10 +29,10 @@ _PLAIN = ("version", "layers", "vocabulary", "overlaid")
 class LazyEntries(Mapping[str, Any]):
     """Key -> object, made from its own JSON text at first use."""
 
-    def __init__(self, make: Callable[[Any], Any], text: str):
+    def __init__(self, make: Callable[[Any], Any], text: str, texts: dict[str, str] | None = None):
         self._make = make
         self._text = text
-        self._texts: dict[str, str] | None = None
+        self._texts = texts
         self._made: dict[str, Any] = {}
 
     @property
@@ -99,7 +99,7 @@ def _stats(root: Path) -> list[tuple[str, int, int]]:
                     continue  # leads nowhere, or to itself
                 if entry.is_dir():
                     pending.append(entry.path)
-                elif entry.name.endswith((".toml", ".csv")) or entry.name == VERSION_FILE:
+                elif entry.name.endswith((".toml", ".csv", ".json")) or entry.name == VERSION_FILE:
                     stat = entry.stat()
                     found.append((entry.path, stat.st_size, stat.st_mtime_ns))
     return sorted(found)
@@ -111,8 +111,9 @@ def _encode(catalog: Catalog) -> list[str]:
     for section in SECTIONS:
         entries = getattr(catalog, section.name)
         parts.append({key: _json(to_plain(value)) for key, value in entries.items()} if section.key else to_plain(entries))
-    parts += [[to_plain(row) for row in catalog.matches], {key: _json([to_plain(row) for row in rows]) for key, rows in catalog.evidence.items()}]
-    return [_json(part) for part in parts]
+    parts += [[to_plain(row) for row in catalog.matches]]
+    parts += [{key: _json([to_plain(row) for row in rows]) for key, rows in entries.items()} for entries in (catalog.audit, catalog.evidence)]
+    return [_json(part) for part in parts] + [_json(catalog.learned.get(name)) for name in LEARNED_FILES]
 
 
 def _json(value: Any) -> str:
@@ -120,22 +121,24 @@ def _json(value: Any) -> str:
 
 
 def _decode(lines: list[str]) -> Catalog:
-    head = json.loads(lines[0])
+    head, n = json.loads(lines[0]), len(SECTIONS)
+    matches, audit, evidence, *learned = lines[n + 1 :]
     sections: dict[str, Any] = {}
-    for section, text in zip(SECTIONS, lines[1:-2], strict=True):
+    for section, text in zip(SECTIONS, lines[1 : n + 1], strict=True):
         if section.key:
             sections[section.name] = LazyEntries(partial(from_plain, section.type), text)
         else:
             sections[section.name] = tuple(from_plain(section.type, item) for item in json.loads(text))
     return Catalog(
         version=head["version"], layers=tuple(head["layers"]), vocabulary=head["vocabulary"], overlaid=head["overlaid"],
-        matches=tuple(from_plain(MatchRow, {"generic": False, "match": (), **item}) for item in json.loads(lines[-2])),
-        evidence=LazyEntries(_evidence_rows, lines[-1]), **sections,
+        matches=tuple(from_plain(MatchRow, {"generic": False, "match": (), **item}) for item in json.loads(matches)),
+        audit=LazyEntries(partial(_rows, Audit), audit), evidence=LazyEntries(partial(_rows, Evidence), evidence),
+        learned=LazyEntries(lambda value: value, "", {name: text for name, text in zip(LEARNED_FILES, learned, strict=True) if text != "null"}), **sections,
     )
 
 
-def _evidence_rows(items: list[dict[str, Any]]) -> tuple[Evidence, ...]:
-    return tuple(from_plain(Evidence, item) for item in items)
+def _rows(cls: type, items: list[dict[str, Any]]) -> tuple[Any, ...]:
+    return tuple(from_plain(cls, item) for item in items)
 
 
 def _read(path: Path) -> list[str] | None:
@@ -144,7 +147,7 @@ def _read(path: Path) -> list[str] | None:
         if checksum != _checksum(body):
             return None
         lines = body.decode("utf-8").split("\n")
-        return lines if len(lines) == len(SECTIONS) + 3 else None
+        return lines if len(lines) == len(SECTIONS) + 4 + len(LEARNED_FILES) else None
     except (OSError, UnicodeDecodeError):
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -11,7 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from recommender.domain.errors import CatalogError
-from recommender.loader.sections import CHILDREN, EVIDENCE_PATTERN, SECTIONS, VERSION_FILE, VOCABULARY_FILE, Section
+from recommender.loader.sections import (
+    AUDIT_FILE,
+    CHILDREN,
+    EVIDENCE_PATTERN,
+    LEARNED_FILES,
+    SECTIONS,
+    VERSION_FILE,
+    VOCABULARY_FILE,
+    Section,
+)
 
 BUILT_IN = "built-in"
 
@@ -145,6 +155,31 @@ def evidence_rows(layer: Layer) -> Iterator[tuple[dict[str, str], str]]:
         with open(path, newline="", encoding="utf-8") as stream:
             for number, row in enumerate(csv.DictReader(stream), 2):
                 yield row, f"{path}:{number}"
+
+
+def audit(layer: Layer) -> tuple[dict[str, Any], str]:
+    """What was found of the rules' claims, by rule id, and its place; empty when a layer has none."""
+    path = layer.root / AUDIT_FILE
+    try:
+        found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    except (ValueError, RecursionError) as error:
+        raise CatalogError(f"not valid JSON: {error}", where=f"{path}:1") from None
+    if not isinstance(found, dict):
+        raise CatalogError("must be an object: rule id -> list of claims", where=f"{path}:1")
+    return found, f"{path}:1"
+
+
+def learned(layer: Layer) -> dict[str, dict[str, Any]]:
+    """What the estimators of a layer were fitted to, by estimator."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, place in LEARNED_FILES.items():
+        path = layer.root / place
+        if path.is_file():
+            try:
+                found[name] = json.loads(path.read_text("utf-8"))
+            except (ValueError, RecursionError) as error:
+                raise CatalogError(f"not valid JSON: {error}", where=f"{path}:1") from None
+    return found
 
 
 def vocabulary(layer: Layer) -> dict[str, Any]:

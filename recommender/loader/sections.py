@@ -40,5 +40,7 @@ SECTIONS = (
 # Rows that belong to the one table of their file: the table's name -> (field that receives them, rows' name).
 CHILDREN = {"framework": ("support", "support"), "table": ("rules", "rule")}
 EVIDENCE_PATTERN = "evidence/*.csv"
+AUDIT_FILE = "calibration/audit.json"  # rule id -> what was found of its claims; made from the evidence, not written by hand
+LEARNED_FILES = {name: f"calibration/{name}.json" for name in ("language", "local", "graph", "graphs", "quality")}  # what estimators were fitted to; made by benchmarks/fit
 VOCABULARY_FILE = "vocabulary.toml"
 VERSION_FILE = "VERSION"

@@ -74,6 +74,11 @@ def chosen() -> Database:
     return PostgreSQL(url) if url else SQLite(path())
 
 
+def at(place: str | Path) -> Database:
+    """The store in a file, or behind a PostgreSQL URL. Raises as `chosen` does."""
+    return PostgreSQL(str(place)) if str(place).startswith(("postgres://", "postgresql://")) else SQLite(Path(place))
+
+
 def path() -> Path:
     return data_dir() / "evidence.sqlite"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from recommender.domain.errors import ActionFailed, UsageError
@@ -38,6 +38,20 @@ class EvidenceStore:
         row = to_row(measurement)
         if not self._insert(_MEASUREMENTS, row) and self._select(Measurement, _MEASUREMENTS, {"id": row["id"]}) != (measurement_of(row),):
             raise ActionFailed(f"another measurement `{measurement.id}` is in {self.shown}; measurements are never changed")
+
+    def add_all(self, measurements: Iterable[Measurement]) -> int:
+        """Store many in one transaction: all of them, or none. Those whose id is there already are left as they are; returns how many were new."""
+        rows = [to_row(measurement) for measurement in measurements]
+
+        def work(connection: Connection) -> int:
+            migrations.migrate(connection, self._database)
+            return sum(bool(connection.execute(_insertion(_MEASUREMENTS, row), tuple(row.values())).rowcount) for row in rows)
+
+        return run(self._database, work, writing=True) if rows else 0
+
+    def elsewhere(self) -> tuple[Measurement, ...]:
+        """Those that no machine of ours took (imported, or typed in), the newest first."""
+        return self._select(Measurement, _MEASUREMENTS, {}, condition="digest = ''")
 
     def find(self, *, since: str = "", limit: int | None = None, **equal: str) -> tuple[Measurement, ...]:
         """Measurements, the newest first.
@@ -75,21 +89,18 @@ class EvidenceStore:
 
     def _insert(self, table: str, row: Mapping[str, Any]) -> bool:
         """False when the id is there already."""
-        names = ", ".join(row)
-        sql = f"insert into {table} ({names}) values ({', '.join('?' * len(row))}) on conflict (id) do nothing"
-
         def work(connection: Connection) -> bool:
             migrations.migrate(connection, self._database)
-            return bool(connection.execute(sql, tuple(row.values())).rowcount)
+            return bool(connection.execute(_insertion(table, row), tuple(row.values())).rowcount)
 
         return run(self._database, work, writing=True)
 
-    def _select(self, cls: type[T], table: str, equal: Mapping[str, str], *, since: str = "", limit: int | None = None) -> tuple[T, ...]:
+    def _select(self, cls: type[T], table: str, equal: Mapping[str, str], *, since: str = "", limit: int | None = None, condition: str = "") -> tuple[T, ...]:
         names = columns(cls)
         if unknown := equal.keys() - set(names):
             raise TypeError(f"no column {', '.join(sorted(unknown))}")
         wanted = {name: value for name, value in equal.items() if value}
-        conditions = [*(f"{name} = ?" for name in wanted), *(["created >= ?"] if since else [])]
+        conditions = [*(f"{name} = ?" for name in wanted), *(["created >= ?"] if since else []), *([condition] if condition else [])]
         sql = f"select {', '.join(names)} from {table}{' where ' if conditions else ''}{' and '.join(conditions)} order by created desc, id desc"
         values = [*wanted.values(), *([since] if since else []), *([limit] if limit is not None else [])]
         rows = self._read(lambda connection: connection.execute(sql + (" limit ?" if limit is not None else ""), values).fetchall())
@@ -113,6 +124,10 @@ class EvidenceStore:
 
     def _read(self, work: Callable[[Connection], list[Any]]) -> list[Any]:
         return read(self._database, work)
+
+
+def _insertion(table: str, row: Mapping[str, Any]) -> str:
+    return f"insert into {table} ({', '.join(row)}) values ({', '.join('?' * len(row))}) on conflict (id) do nothing"
 
 
 def read(database: Database, work: Callable[[Connection], list[Any]], *, patience: float = PATIENCE) -> list[Any]:

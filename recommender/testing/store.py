@@ -72,8 +72,20 @@ class EvidenceStoreSuite:
         assert "another measurement `m1`" in refused(ActionFailed, store.add, measurement(scheme="W8"))
         assert store.find() == (measurement(),)
 
+    def test_many_are_stored_together_once_each(self, database: Database) -> None:
+        store = EvidenceStore(database)
+        store.add(measurement("m1"))
+        assert store.add_all([measurement("m1", scheme="W8"), measurement("m2"), measurement("m3"), measurement("m3")]) == 2
+        assert store.add_all([measurement("m2"), measurement("m3")]) == store.add_all([]) == 0
+        assert {row.id: row.scheme for row in store.find()} == {"m1": "W4", "m2": "W4", "m3": "W4"}
+
+    def test_those_of_no_machine_are_found(self, database: Database) -> None:
+        store = EvidenceStore(database)
+        store.add_all([measurement("m1"), measurement("m2", digest=""), measurement("m3", digest="", created="2026-11-21T10:00:00Z")])
+        assert [row.id for row in store.elsewhere()] == ["m3", "m2"]
+
     def test_there_is_no_way_to_change_or_delete(self) -> None:
-        assert sorted(name for name in vars(EvidenceStore) if not name.startswith("_")) == ["add", "add_failure", "failures", "find", "get", "shown"]
+        assert sorted(name for name in vars(EvidenceStore) if not name.startswith("_")) == ["add", "add_all", "add_failure", "elsewhere", "failures", "find", "get", "shown"]
 
     def test_filters_join_and_the_newest_comes_first(self, database: Database) -> None:
         store = EvidenceStore(database)

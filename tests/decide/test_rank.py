@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.decide.rank import MEASURES, UNRANKED, Contender, pareto, rank, shown_value
+from recommender.decide.rank import MEASURES, UNRANKED, Contender, Place, pareto, rank, shown_value
 from recommender.domain.catalog import Catalog, RankingKey
 from tests.invented import RANKING, candidate, catalog, estimate, vision_workload, workload
 
@@ -16,7 +16,7 @@ from tests.invented import RANKING, candidate, catalog, estimate, vision_workloa
 def contender(name: str = "alpha", scheme: str = "W4", *, rate: float | None = 20.0, basis: str = "analytic", spread: float = 0.1,
               loss: float | None = 0.01, memory: float | None = 1e9, place: float = UNRANKED, sources: tuple[str, ...] = (), **values: Any) -> Contender:
     return Contender(
-        candidate=candidate(name, scheme, **values), framework_place=(place, "PLT001" if place < UNRANKED else ""),
+        candidate=candidate(name, scheme, **values), framework_place=Place(place, "PLT001" if place < UNRANKED else ""),
         estimates={
             "decode_rate": estimate("decode_rate", rate, basis=basis, spread=spread, sources=sources),
             "quality_drop": estimate("quality_drop", loss), "peak_memory": estimate("peak_memory", memory),

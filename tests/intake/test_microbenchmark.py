@@ -28,6 +28,7 @@ def test_it_measures_within_three_seconds_and_plausibly():
     assert found["elapsed"] < 3.0
     assert found["threads"] == usable_threads()
     assert 1e8 < found["memory_bandwidth_1t"] <= found["memory_bandwidth"] < 1e13
+    assert 1e8 < found["read_bandwidth_1t"] <= found["read_bandwidth"] < 1e13
     assert 1e8 < found["fp32_ops"] < 1e15
 
 

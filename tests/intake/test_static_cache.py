@@ -13,6 +13,7 @@ import pytest
 
 from recommender.intake import staleness, static_cache
 from recommender.intake.cache_folder import cache_dir, read_cached, write_cached
+from recommender.intake.microbenchmark import CACHE_SCHEMA
 from recommender.intake.questions import QUESTIONS
 from recommender.intake.static_cache import CACHE_NAME, OUR_QUESTIONS, live_host, observe_live
 
@@ -164,7 +165,7 @@ def test_given_entries_are_not_kept(runs):
 
 def test_what_the_microbenchmark_measured_on_this_machine_is_added(runs):
     digest = observe_live()[0].digest
-    write_cached(f"microbenchmark-{digest}.json", {"schema": 1, "result": {"memory_bandwidth": 5e10, "threads": 2}})
+    write_cached(f"microbenchmark-{digest}.json", {"schema": CACHE_SCHEMA, "result": {"memory_bandwidth": 5e10, "threads": 2}})
     found, _ = observe_live()
     assert found.microbenchmark == {"memory_bandwidth": 5e10, "threads": 2} and found.digest == digest
 

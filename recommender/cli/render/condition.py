@@ -53,14 +53,15 @@ def effect_in_words(then: Mapping[str, Any]) -> list[str]:
             lines.append(f"{verb}: {then[name]}")
     for name in ("frameworks", "schemes", "units"):
         if name in then:
-            lines.append(f"puts {', '.join(then[name])} in place {then['place']}{_limits(then)}")
+            lines.append(f"puts {', '.join(then[name])} in place {then['place']}{limits_in_words(then)}")
     for option, value in then.get("set", {}).items():
         is_attribute = isinstance(value, str) and value.startswith("@")
         lines.append(f"sets {option} = {value[1:] if is_attribute else value}")
     return lines
 
 
-def _limits(then: Mapping[str, Any]) -> str:
+def limits_in_words(then: Mapping[str, Any]) -> str:
+    """Under which frameworks and through which execution providers a place counts."""
     under = f" under {', '.join(then['for_frameworks'])}" if "for_frameworks" in then else ""
     through = f" through {', '.join(then['execution_providers'])}" if "execution_providers" in then else ""
     return under + through

@@ -1,0 +1,1 @@
+"""What `knowledge/calibration/*.json` is fitted with: from the evidence in `knowledge/`, and from nothing else."""

@@ -1,0 +1,1 @@
+"""PURE: estimators fitted to evidence. `benchmarks/fit/` fits them, `knowledge/calibration/*.json` holds what they learned."""

@@ -1,0 +1,1 @@
+"""Files of published figures that ship with the product."""
