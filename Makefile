@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export CMAKE_ARGS ?= -DLLAVA_BUILD=OFF
 SOURCES := pyproject.toml $(shell find recommender probes knowledge -name '*.py' -o -name '*.toml' -o -name '*.csv' -o -name '*.json')
 
-.PHONY: recommend test check soak clean
+.PHONY: recommend test check scorecard soak clean
 
 recommend: $(VENV)/.base
 	@$(BIN)/recommend --target this-machine $(ARGS)
@@ -33,6 +33,10 @@ check: $(VENV)/.all
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# How far predictions are off on devices and models that were left out, ten minutes: benchmarks/SCORECARD.md.
+scorecard: $(VENV)/.all
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.scorecard $(ARGS)
 
 # Long trials, an hour or more in all: the protocol's false winners, two processes on one store, kills, our numbers against the frameworks' own.
 soak: $(VENV)/.all

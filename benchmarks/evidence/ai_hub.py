@@ -33,6 +33,7 @@ _EARLIER = {"precision": {"fp16": "float", "int8": "w8a8", "uint16": "w8a16"}, "
 _EARLIEST = "2024-06"  # before it, few jobs and other tools
 _JOB = ["model", "component", "runtime", "precision", "component_precision", "device"]
 _MIB = 2**20
+_LANGUAGE = 1000  # 10^6 parameters from which a network is a part of a language model, which is another kind of case
 _SAME_SIZE = 0.1  # relative difference in parameters of two spellings of one model
 _NAMES = {
     "inference_ms": "value", "params_m": "n_params_m", "use_case": "task", "model_size_float_mb": "float_size_mb", "device": "device_name", "release": "version",
@@ -46,9 +47,7 @@ def main(arguments: list[str]) -> None:
     newest = pd.read_csv(folder / "aihub_perf.csv", low_memory=False)
     history = pd.read_csv(folder / "aihub_perf_history.csv.gz", low_memory=False).replace(_EARLIER)
     _write(rows(newest, names, for_decisions=True), out / "evidence" / "ai-hub.csv")
-    language = set(pd.read_csv(folder / "aihub_llm.csv").base_model)  # parts of language models: another kind of case
-    earlier = no_longer_shown(newest, history[~history.base_model.isin(language)])
-    _write(rows(earlier, names, for_decisions=False), out / "evidence" / "ai-hub-earlier.csv")
+    _write(rows(no_longer_shown(newest, history), names, for_decisions=False), out / "evidence" / "ai-hub-earlier.csv")
     told = json.dumps({"noise": noise(newest, history), "failures": failures(history)}, indent=1, sort_keys=True)
     (out / "calibration" / "ai-hub-repeats.json").write_text(told + "\n", "utf-8")
 
@@ -77,6 +76,7 @@ def rows(jobs: pd.DataFrame, names: Names, *, for_decisions: bool) -> pd.DataFra
 def no_longer_shown(newest: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     """Of the chips and models that the snapshot lacks, each job as the last release showed it."""
     history = history[(history.release_date >= _EARLIEST) & history.component.notna() & (history.job_status == "Passed") & history.runtime.isin(list(FRAMEWORKS))]
+    history = history[~(history.params_m >= _LANGUAGE)]
     history = history[~(history.base_model.isin(newest.base_model) & history.silicon_group.isin(newest.silicon_group))]
     places = newest.drop_duplicates("base_model").set_index("base_model")
     history = history.sort_values("release_date").drop_duplicates(_JOB, keep="last")

@@ -28,7 +28,8 @@ def block(cases: Sequence[GraphCase], values: Sequence[float], names: tuple[str,
     """What `networks.estimated` reads. `cases`: one a network; `values`: logarithms; `names`: of the facts that go in."""
     found = [facts(case) for case in cases]
     table = np.array([[np.nan if (value := row[name]) is None else value for name in names] for row in found], float)
-    centre, scale = np.nanmean(table, 0), np.nanstd(table, 0)
+    known = [column[np.isfinite(column)] if np.isfinite(column).any() else np.zeros(1) for column in table.T]
+    centre, scale = np.array([column.mean() for column in known]), np.array([column.std() for column in known])
     shape: dict[str, Any] = {"facts": list(names), "centre": centre, "scale": np.where(scale > 1e-6, scale, 1.0)}
     at = np.array([scaled(row, shape) for row in found])
     lengths = np.array([LENGTHS[name] for name in names])

@@ -27,7 +27,7 @@ OUT = KNOWLEDGE / "calibration" / "graph.json"
 UNIT, FALLBACK = "npu", "cpu"
 _WITH_NETWORK = 4  # bars in the key of a rate that names a network, which has one itself
 SHRINK = {  # table -> rows whose mean counts half
-    "network": 0.002, "path": 1.0, "precision": 1.0, "way": 3.0, "group": 0.2, "machine": 5.0, "network arithmetic": 0.3, "network way": 0.02,
+    "network": 0.002, "path": 1.0, "precision": 1.0, "way": 3.0, "group": 0.2, "machine": 2.0, "network arithmetic": 0.3, "network way": 0.02,
 }  # fmt: skip
 SENSITIVITY = {"sensitivity": 2.0}  # the same, of silicon whose factor is e
 EARLIER_WEIGHT = 0.5  # rows of earlier releases: older tools
@@ -38,7 +38,8 @@ OPERATORS = ("n_params", "input_size", "input_unknown", "n_operators")
 TOLD = 0.03  # effects of one network that are smaller are left out of the file
 MAX_HALF = 0.6  # relative error of the better half of new networks, at most, for their centre
 JOB_FOLDS = 8  # one of them is held out
-N_ANCHORS = 5
+N_ANCHORS = 5  # fewer jobs of a chip say nothing of its factor
+THIN = 20  # newest jobs of a chip below which it is not known as it is today
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,8 +99,9 @@ def _intervals(errors: Sequence[Error]) -> dict[str, list[float]]:
 def learn(rows: Sequence[Row]) -> dict[str, Any]:
     """Everything but the intervals, which are a factor of 1 either way."""
     ways = _counting(rows)
+    newest = Counter(row.group for row in rows if row.is_newest)
     learned: dict[str, Any] = {
-        "counting": ways, "fallback": {"unit": FALLBACK, "rates": _rates(rows)}, "names": _names(rows), "paths": sorted({row.case.path for row in rows}),
+        "thin": sorted(group for group in {row.group for row in rows} if newest[group] < THIN), "counting": ways, "fallback": {"unit": FALLBACK, "rates": _rates(rows)}, "names": _names(rows), "paths": sorted({row.case.path for row in rows}),
         "sources": ["ev-aihub"], "latency intervals": {"*": [0.0, 0.0]}, "memory intervals": {"*": [0.0, 0.0]}, "failures": {},
     }  # fmt: skip
     own = [row for row in rows if row.unit == UNIT]
@@ -129,12 +131,11 @@ def _by_network(block: dict[str, Any]) -> dict[str, Any]:
 
 
 def _keys(rows: Sequence[Row], ways: Sequence[str] = ()) -> list[dict[str, str]]:
-    """Keys of the effects of each row. Older tools are as another chip, of no machine, where the chip has newer rows."""
-    newest = {row.group for row in rows if row.is_newest}
+    """Keys of the effects of each row. Older tools are as another machine with the same chip."""
     found = []
     for place, row in enumerate(rows):
         keys = graph.effect_keys(row.case, network(row.case), "" if row.unit == UNIT else FALLBACK, ways[place] if ways else "")
-        found.append(keys if row.is_newest or row.group not in newest else keys | {"group": f"{row.group} before", "machine": ""})
+        found.append(keys if row.is_newest else keys | {"machine": f"{row.group} before"})
     return found
 
 
@@ -154,15 +155,17 @@ def _block(rows: Sequence[Row], values: Sequence[float], keys: Sequence[Mapping[
     around = [value - level[way] for value, way in zip(values, told, strict=True)]  # so that being drawn toward none does not mean toward 1 s or 1 byte
     first = additive.effects(keys, around, weights, SHRINK)
     chips: dict[str, dict[str, Silicon]] = {way: {} for way in level}
+    jobs = Counter(key["group"] for key in keys)
     for row, key, way in zip(rows, keys, told, strict=True):
-        if key["machine"]:
+        if jobs[key["group"]] >= N_ANCHORS:
             chips[way].setdefault(key["group"], row.case.silicon)
-    centre = {way: round(float(np.median([first["group"][group] for group in chips[way]])), 4) for way in chips}
+    centre = {way: round(float(np.median([first["group"][group] for group in chips[way]] or [0.0])), 4) for way in chips}
     speed = np.array([first["group"][key["group"]] - centre[way] for key, way in zip(keys, told, strict=True)])
     block: dict[str, Any] = first | {"sensitivity": {}} if ways else additive.effects(keys, around, weights, SHRINK | SENSITIVITY, {"sensitivity": speed})
     for name, way in {(key["network"], way) for key, way in zip(keys, told, strict=True)}:
         block["network"][name] = round(block["network"][name] + level[way], 4)
     _centre(block)
+    block["group"] = {group: factor for group, factor in block["group"].items() if jobs[group] >= N_ANCHORS}
     block["silicon"] = {way: _prior(chips[way], block["group"], of_speed=not ways) | {"centre": centre[way]} for way in chips}
     block["graphs"] = {way: _graphs([row for row, its in zip(rows, told, strict=True) if its == way], block["network"], way) for way in chips}
     return block
@@ -221,11 +224,11 @@ def _prior(silicon: Mapping[str, Silicon], factors: Mapping[str, float], *, of_s
     medians of their classes, drawn toward that of all.
     """
     groups = sorted(silicon)
-    middle = float(np.median([factors[group] for group in groups]))
+    middle = float(np.median([factors[group] for group in groups] or [0.0]))
     classes: dict[str, list[float]] = defaultdict(list)
     for group in groups:
         classes[silicon[group].machine_class].append(factors[group])
-    lines = {name: line for name in graph.silicon_facts(silicon[groups[0]]) if of_speed and (line := _line(name, silicon, factors))}
+    lines = {name: line for name in graph.SILICON_FACTS if of_speed and (line := _line(name, silicon, factors))}
     return {
         "usual": round(middle, 4), "lines": lines,
         "classes": {name: round((sum(found) + CLASS_SHRINK * middle) / (len(found) + CLASS_SHRINK), 4) for name, found in classes.items()},

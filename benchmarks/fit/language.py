@@ -49,6 +49,7 @@ _LEAST = 0.002  # coefficients below it are left out
 _SEPARATOR = "\t"
 _ASSUMED_WEIGHT = 0.3  # of a device whose bandwidth had to be assumed
 _FEW_ROWS = 2.0
+_CLASS = 3  # groups of silicon that make a class: fewer say more of themselves than of it
 _FEW = 3.0  # devices that the mean over all weighs, where a framework's own factor is taken
 
 
@@ -182,11 +183,12 @@ def _ridge(terms: Sequence[Term], levels_of: Sequence[Mapping[str, str]], variab
 
 
 def _known(rows: Sequence[Row], metric: str) -> dict[str, list[str]]:
-    """Silicon that the metric was measured on."""
+    """Silicon that the metric was measured on; a family counts as a class from `_CLASS` groups of silicon on."""
     units = {row.device: row.case.silicon for row in rows if metric in row.truth}
+    families = Counter(family for family, _ in {(row.case.silicon.family, row.group) for row in rows if metric in row.truth and row.case.silicon.family})
     return {
         "device": sorted(units), "generation": sorted({f"{unit.family} {unit.generation}" for unit in units.values() if unit.generation}),
-        "family": sorted({unit.family for unit in units.values() if unit.family}), "kind": sorted({unit.kind for unit in units.values()}),
+        "family": sorted(family for family, count in families.items() if count >= _CLASS), "kind": sorted({unit.kind for unit in units.values()}),
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The score card as one value: figures by part, split, class and metric, and what picking by the predictions costs."""
+"""The score card as a value: figures by class and metric, and what picking by the predictions costs."""
 
 from __future__ import annotations
 
@@ -16,14 +16,9 @@ LEAST = 100  # held-out cases from which on a class has its own line and its cov
 _DIGITS = 4
 
 
-def card_of(part: Part, splits: Sequence[str] | None = None) -> dict[str, Any]:
-    """{split: {metric: {class: figures}}} and {split: picks}; JSON-ready."""
-    rows = part.rows()
-    told: dict[str, Any] = {}
-    for split in splits or part.splits:
-        cases = part.held_out(rows, split)
-        told[split] = {"metrics": {metric: _by_class([case for case in cases if case.metric == metric]) for metric in part.metrics}, "picks": _picks(part, cases)}
-    return told
+def card_of(part: Part, cases: Sequence[Held]) -> dict[str, Any]:
+    """Figures by metric and class, and picks, of one split; JSON-ready."""
+    return {"metrics": {metric: _by_class([case for case in cases if case.metric == metric]) for metric in part.metrics}, "picks": _picks(part, cases)}
 
 
 def _by_class(cases: Sequence[Held]) -> dict[str, Any]:

@@ -68,15 +68,15 @@ def folds(rows: Sequence[Row], split: str, n: int = N_FOLDS, seed: int = 0) -> I
         yield [row for row in rows if number[str(getattr(row, split))] != fold], held
 
 
-def held_out(rows: Sequence[Row], split: str, fit: Fit, predict: Predict, baselines: Mapping[str, Baseline], metrics: Sequence[str], n: int = N_FOLDS) -> list[Held]:
-    """Every metric of every case, predicted by a fit that never saw its group."""
+def held_out(rows: Sequence[Row], split: str, fit: Fit, predict: Predict, baselines: Mapping[str, Mapping[str, Baseline]], metrics: Sequence[str], n: int = N_FOLDS) -> list[Held]:
+    """Every metric of every case, predicted by a fit that never saw its group. `baselines`: by metric."""
     found: list[Held] = []
     for known, held in folds(rows, split, n):
         learned = fit(known)
         answers = [predict(row.case, learned) for row in held]
         for metric in metrics:
             told = [(row, answer.get(metric)) for row, answer in zip(held, answers, strict=True) if row.truth.get(metric)]
-            simple = {name: baseline(known, [row for row, _ in told], metric) for name, baseline in baselines.items()}
+            simple = {name: baseline(known, [row for row, _ in told], metric) for name, baseline in baselines.get(metric, {}).items()}
             found += [
                 Held(
                     split=split, metric=metric, row=row, truth=row.truth[metric], predicted=answer if isinstance(answer, Predicted) else None,

@@ -40,18 +40,8 @@ class Part:
         return found
 
     def held_out(self, rows: Sequence[Any], split: str) -> list[Held]:
-        """All metrics; a metric's own baselines beside it."""
-        found: list[Held] = []
-        for metrics, simple in self._alike():
-            found += held_out(rows, split, self.fit, self.predict, simple, metrics)
-        return found
-
-    def _alike(self) -> list[tuple[tuple[str, ...], Mapping[str, Baseline]]]:
-        """Metrics with the same baselines share a fit."""
-        shared: dict[tuple[str, ...], list[str]] = {}
-        for metric in self.metrics:
-            shared.setdefault(tuple(sorted(self.baselines.get(metric, {}))), []).append(metric)
-        return [(tuple(metrics), self.baselines.get(metrics[0], {})) for metrics in shared.values()]
+        """All metrics, each with its baselines beside it."""
+        return held_out(rows, split, self.fit, self.predict, self.baselines, self.metrics)
 
 
 PARTS = (

@@ -17,7 +17,7 @@ import numpy as np  # noqa: E402
 from benchmarks.scorecard.figures import equal_weights  # noqa: E402
 from benchmarks.scorecard.held import Held  # noqa: E402
 
-_MOST = 1500  # points of one picture
+_MOST = 700  # points of one picture
 
 
 def against_truth(cases: Sequence[Held], title: str, path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from recommender.decide.levels import level
@@ -16,7 +16,7 @@ from recommender.domain.candidate import Candidate
 from recommender.domain.catalog import Catalog, RankingKey
 from recommender.domain.estimate import Estimate
 from recommender.domain.recommendation import Criterion
-from recommender.domain.workload import METRICS, Workload
+from recommender.domain.workload import METRICS, TIE_BAND, Constraint, Workload
 
 UNRANKED = 9.0  # a framework or scheme that no row places
 NOT_KNOWN = 1e6  # after every number of bands: the memory of a large model alone makes some hundred of ten per cent
@@ -97,10 +97,18 @@ def _needs(c: Contender, w: Workload, key: RankingKey, best: float | None) -> tu
 
 
 def _comfort(c: Contender, w: Workload, key: RankingKey, best: float | None) -> tuple[float, str, str]:
-    """A level that is not reached but known stands before one that nothing is known of."""
+    """A level that is not reached but known stands before one that is known in part, and that before one that nothing is known of."""
     known = [row for row in w.comfort if c.value(row.metric) is not None]
-    found = level(known, c.estimates) if known else ("unknown" if w.comfort else "met")
+    found = level([_within_tie_band(row) for row in known], c.estimates) if known else ("unknown" if w.comfort else "met")
+    if found == "met" and len(known) < len(w.comfort):
+        return 1.5, "met as far as it is known", ""
     return {"met": 0.0, "not-met": 1.0, "unknown": 2.0}[found], found, ""
+
+
+def _within_tie_band(row: Constraint) -> Constraint:
+    """A level that is missed by no more than makes a tie is reached: it divides what is comfortable from what is not, not equals from each other."""
+    band = 1 - TIE_BAND if row.relation.startswith(">") else 1 + TIE_BAND
+    return replace(row, bound=row.bound * band)
 
 
 def _maturity(c: Contender, w: Workload, key: RankingKey, best: float | None) -> tuple[float, str, str]:
@@ -140,7 +148,7 @@ def _steps_below(value: float, best: float, w: Workload, band: float) -> float:
     speed, top = (value, best) if is_up else (1 / value, 1 / best)
     if level is None:
         return _bands(top / speed, band)
-    comfort = level if is_up else 1 / level
+    comfort = (level if is_up else 1 / level) * (1 - TIE_BAND)
     steps = _bands(min(top, SATURATION * comfort) / min(max(speed, comfort), SATURATION * comfort), band)
     return steps + (math.ceil(math.log(comfort / speed) / math.log1p(SLOW_STEP) - 1e-9) if speed < comfort else 0)
 

@@ -9,10 +9,9 @@ from recommender.domain.catalog import Catalog
 from recommender.domain.recommendation import Choice, Dismissal, Request
 from recommender.domain.rule import Step
 from recommender.domain.target import Target
-from recommender.domain.workload import Constraint
+from recommender.domain.workload import TIE_BAND, Constraint
 
 NEED = "NEED"  # the rule name of a broken --need
-TIE_BAND = 0.02  # contracts: 2 % everywhere unless the user says otherwise
 
 
 def verdict(choices: tuple[Choice, ...], rejected: tuple[Dismissal, ...], undetermined: tuple[Dismissal, ...], request: Request, target: Target) -> tuple[str, str]:

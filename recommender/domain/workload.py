@@ -16,6 +16,7 @@ METRICS = {
 }
 TOKEN_METRICS = ("decode_rate", "prefill_rate", "ttft", "tpot", "sustained_rate")  # of models that write token by token only
 GRAPH_METRICS = ("latency",)  # of models that answer in one run only
+TIE_BAND = 0.02  # relative: closer than that is equal, everywhere unless the user says otherwise
 _CONSTRAINT = re.compile(r"^\s*([a-z_]+)(?:\.(p50|p95))?\s*(>=|<=|>|<)\s*(.+?)\s*$")
 
 

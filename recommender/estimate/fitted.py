@@ -28,7 +28,7 @@ def fitted(subject: Subject, computed: Mapping[str, Estimate], catalog: Catalog)
         return {}
     found: dict[str, Estimate] = {}
     for metric, value in _language(subject, catalog).items():
-        if metric in _SPEEDS and isinstance(value, Predicted) and (value.step != "analytic" or computed[metric].central is None):
+        if metric in _SPEEDS and isinstance(value, Predicted) and _is_near(metric, value, subject):
             found[metric] = _estimate(metric, value, computed[metric])
     if "decode_rate" in found:
         rate = found["decode_rate"]
@@ -36,6 +36,12 @@ def fitted(subject: Subject, computed: Mapping[str, Estimate], catalog: Catalog)
         found["tpot"] = replace(rate, metric="tpot", unit=METRICS["tpot"][0], low=1 / rate.high, central=1 / rate.central, high=1 / rate.low)
         found["throughput"] = replace(rate, metric="throughput", unit=METRICS["throughput"][0])
     return found
+
+
+def _is_near(metric: str, value: Predicted, subject: Subject) -> bool:
+    """Far from all evidence the computed number is as good. What a prompt takes needs peak operations: those of its class say little of a unit whose own are not known."""
+    needs_peak = metric != "decode_rate" and subject.device.kind != "cpu" and not silicon(subject).peak_ops
+    return value.step in (("exact", "microarchitecture") if needs_peak else ("exact", "microarchitecture", "class"))
 
 
 def fitted_quality(subject: Subject, catalog: Catalog) -> Estimate | None:

@@ -42,5 +42,5 @@ def test_completions(typed: list[str], incomplete: str, offered: set[str]) -> No
 def test_group_without_a_word_names_the_words(run: Run, group: str) -> None:
     found = run(group)
     assert found.code == 2
-    assert f"`recommend {group}` needs one of l" in found.err
+    assert f"`recommend {group}` needs one of " in found.err
     assert f"hint: recommend {group} --help" in found.err

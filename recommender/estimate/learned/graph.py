@@ -23,6 +23,7 @@ _FLOATS = ("float", "fp", "bf", "mixed_with_float")
 SYSTEM = "os="  # a feature of the silicon's machine: what its memory figures count hangs on the operating system
 SENSITIVITY = "response"  # in a network's record: how much more than usual it gains from faster silicon, as a power
 _DOUBT = 0.05  # a fallback less probable than that (or its opposite) does not widen the interval
+SILICON_FACTS = ("generation", "peak")
 _OWN_SILICON = ("exact", "anchored")
 _KEPT = 4  # fitted files whose look-ups are remembered
 _EXPECTED = 0.3  # measured cases of some silicon that outweigh what its facts say of it
@@ -275,12 +276,14 @@ def _place(silicon: Silicon, learned: Mapping[str, Any]) -> Place:
     asked = (silicon.key, silicon.group, silicon.name, silicon.machine_class, silicon.generation, silicon.features, silicon.kind, silicon.peak_ops.get("int8"))
     if asked not in memory:
         block = learned["latency"][silicon.kind]
-        step = "exact" if silicon.group in block["group"] else "microarchitecture" if any(silicon_facts(silicon).values()) else "class"
+        is_anchored, is_thin = silicon.group in learned.get("anchored", ()), silicon.group in learned["thin"]
+        is_known = silicon.group in block["group"] and (is_anchored or not is_thin)
+        step = "exact" if is_known else "microarchitecture" if is_thin or any(silicon_facts(silicon).values()) else "class"
         ways, told = learned["counting"], system(silicon)
         way = counting(silicon, ways)
         is_guess = bool(told) and unversioned(told) not in ways
         memory[asked] = Place(
-            step=step, near="anchored" if silicon.group in learned.get("anchored", ()) else step, floats=has_floats(silicon), counting=way,
+            step=step, near="anchored" if is_anchored else step, floats=has_floats(silicon), counting=way,
             memory_step="exact" if f"{silicon.group}|{way}" in learned["memory"]["group"] else "analytic" if is_guess else "class",
         )  # fmt: skip
     return memory[asked]  # type: ignore[no-any-return]

@@ -60,7 +60,7 @@ def _terms(*groups: tuple[str, tuple[str, ...], float]) -> tuple[Term, ...]:
 
 DECODE = _terms(
     ("one", ("kind", "family", "family.generation", "framework", "framework.kind", "provider", "provider.family", "provider.generation"), 1.0),
-    ("one", ("storage", "storage.kind", "storage.framework", "storage.provider", "scheme", "mixture", "mixture.kind", "machine.kind"), 1.0),
+    ("one", ("storage", "storage.kind", "storage.framework", "storage.provider", "mixture", "mixture.kind", "machine.kind"), 1.0),
     ("one", ("device", "device.framework"), 2.0),
     ("overhead_300us", ("kind",), 1.0),
     ("overhead_1ms", ("kind", "family", "provider", "mixture.kind"), 1.0),
@@ -102,10 +102,12 @@ def storage_of(scheme: str, bits: float | None) -> str:
         return "bf16" if plain.startswith("b") else "f16"
     if re.search(r"\biq[123]|\biq4_(xs|k)", plain):
         return "codebook"
+    if plain.startswith("iq4_nl"):  # a table of 16 values: costs what unpacking blocks of blocks costs, not what plain 4 bits do
+        return "k4"
     if found := re.search(r"\bq([234568])_(k?)", plain):
         return f"{found[2] or 'q'}{found[1]}"
     wide = bits > 6 if bits else plain.startswith(("int8", "w8", "fp8"))
-    return "int8" if wide else "q4" if plain.startswith("iq4") else "int4"
+    return "int8" if wide else "int4"
 
 
 def levels(case: LanguageCase) -> dict[str, str]:

