@@ -54,7 +54,9 @@ def test_estimates_become_measurements_of_different_frameworks_and_enter_the_nex
     bases = {choice["id"]: choice["estimates"]["decode_rate"]["basis"] for choice in answer["choices"]}
     assert {bases[name] for name in rows} == {"measured-here"} and "calibrated" in set(bases.values())
     without = told(run(home, "--model", str(tiny_llama.model), "--no-evidence", "--json"))
-    assert {choice["estimates"]["decode_rate"]["basis"] for choice in without["choices"]} == {"analytic"}
+    rates = [choice["estimates"]["decode_rate"] for choice in without["choices"]]
+    assert rates and {rate["basis"] for rate in rates} <= {"analytic", "calibrated"}  # calibrated by the microbenchmark, not by what was measured above
+    assert not any(source.startswith("measurement:") for rate in rates for source in rate["sources"])
 
 
 def test_a_graph_is_gated_by_its_labels_and_measured_in_two_frameworks(cnn: Trained, home: dict[str, str]) -> None:
