@@ -42,5 +42,6 @@ def test_completions(typed: list[str], incomplete: str, offered: set[str]) -> No
 def test_group_without_a_word_names_the_words(run: Run, group: str) -> None:
     found = run(group)
     assert found.code == 2
-    assert f"`recommend {group}` needs one of " in found.err
+    named = found.err.partition(f"`recommend {group}` needs one of ")[2].partition("\n")[0].split(", ")
+    assert "list" in named and set(named) == set(cli.get_command(None, group).commands)  # type: ignore[arg-type, union-attr]
     assert f"hint: recommend {group} --help" in found.err
