@@ -20,6 +20,11 @@ _ENDS = ("", "_low", "_high", "_basis")
 COLUMNS: tuple[str, ...] = (*(f"{column}{end}" for table in (LANGUAGE, GRAPH, BOTH) for column, _ in table.values() for end in _ENDS), WHY)
 NUMBERS = frozenset(column for column in COLUMNS if not column.endswith(("_basis", WHY)))
 
+_TOLD = {
+    form: [(metric, *(f"{column}{end}" for end in _ENDS), factor) for table in (own, BOTH) for metric, (column, factor) in table.items()]
+    for form, own in (("language", LANGUAGE), ("graph", GRAPH))
+}  # metric, its four columns, factor
+
 Answers = Mapping[str, Predicted | str]  # metric -> number with interval, or the reason why there is none
 Estimator = Callable[[Mapping[str, str]], Answers]
 
@@ -53,21 +58,20 @@ def _answer(row: Row, estimators: Estimators) -> dict[str, float | str]:
     is_language, is_graph = row.values.get("quant", "").strip(), row.values.get("precision", "").strip()
     if bool(is_language) == bool(is_graph):
         return {WHY: "both `quant` and `precision` are filled in: a language model or a graph?" if is_language else "neither `quant` nor `precision` is filled in"}
-    metrics = LANGUAGE if is_language else GRAPH
     try:
         found = (estimators.language if is_language else estimators.graph)(row.values)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # a fault of ours must not cost the user his other rows
         return {WHY: f"could not be computed ({type(error).__name__}: {error})"}
     told: dict[str, float | str] = {}
     reasons: dict[str, None] = {}
-    for metric, (column, factor) in (*metrics.items(), *BOTH.items()):
+    for metric, column, low, high, basis, factor in _TOLD["language" if is_language else "graph"]:
         value = found.get(metric, "")
         if isinstance(value, str):
-            told[f"{column}_basis"] = "unknown"
+            told[basis] = "unknown"
             reasons[f"{metric}: {value or 'nothing is known of it'}"] = None
         else:
-            told[column], told[f"{column}_low"], told[f"{column}_high"] = value.central * factor, value.low * factor, value.high * factor
-            told[f"{column}_basis"] = basis_of(value)
+            told[column], told[low], told[high] = value.central * factor, value.low * factor, value.high * factor
+            told[basis] = basis_of(value)
     if reasons:
         told[WHY] = "; ".join(reasons)
     return told

@@ -14,6 +14,7 @@ from recommender.estimate.learned import graph, graphs, language, quality
 from recommender.estimate.learned.case import GraphCase, LanguageCase, Predicted, Silicon
 from recommender.estimate.learned.quality import QualityCase
 from recommender.predict.batch import BOTH, GRAPH, LANGUAGE, Answers, Estimators
+from recommender.predict.cells import positive
 from recommender.predict.graph_rows import graph_case
 from recommender.predict.language_rows import language_case
 from recommender.predict.spelling import Names
@@ -65,7 +66,7 @@ def anchors_of(rows: Iterable[Mapping[str, str]], names: Names) -> list[Anchor]:
     for row in rows:
         case = language_case(row, names) if row.get("quant") else graph_case(row, names)
         for column, (metric, factor) in MEASURED.items():
-            value = _number(row.get(column) or "")
+            value = positive(row.get(column))
             if value and not isinstance(case, str):
                 found.append(Anchor(case=case, metric=metric, value=value * factor))
     return found
@@ -134,11 +135,3 @@ def _loss(case: QualityCase, fitted: Mapping[str, Mapping[str, Any]], kept: dict
     if asked not in kept:
         kept[asked] = quality.predict(case, fitted["quality"]) if "quality" in fitted else _NOT_FITTED
     return {"quality_drop": kept[asked]}
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if 0 < value < float("inf") else None

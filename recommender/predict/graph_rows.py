@@ -15,6 +15,7 @@ from math import prod
 from recommender.domain.facts import DeviceFacts
 from recommender.estimate.learned.case import GraphCase, Silicon
 from recommender.estimate.learned.graph import SYSTEM
+from recommender.predict.cells import first, positive
 from recommender.predict.long_rows import long_case
 from recommender.predict.spelling import Names
 
@@ -40,13 +41,13 @@ def graph_case(row: Mapping[str, str], names: Names) -> GraphCase | str:
     silicon, path, framework = place
     precision = (row.get("precision") or "").strip().lower()
     is_whole = row.get("params_scope") == "whole_model"  # then the figure says little of this one of its networks
-    params = None if is_whole else _amount(_first(row, "params_m", "n_params_m"))
-    size, float_size = _amount(row.get("model_size_mb") or ""), _amount(_first(row, "model_size_float_mb", "float_size_mb"))
-    layers = sum(_amount(row.get(name) or "") or 0.0 for name in _LAYERS)
-    model = _first(row, "base_model", "model", "model_name")
+    params = None if is_whole else positive(first(row, "params_m", "n_params_m"))
+    size, float_size = positive(row.get("model_size_mb")), positive(first(row, "model_size_float_mb", "float_size_mb"))
+    layers = sum(positive(row.get(name)) or 0.0 for name in _LAYERS)
+    model = first(row, "base_model", "model", "model_name")
     return GraphCase(
         silicon=silicon, path=path, framework=framework, precision=precision, scheme=row.get("scheme") or "", model=model,
-        base_model=model, component=row.get("component") or "", task=_first(row, "use_case", "task"), domain=row.get("domain") or "",
+        base_model=model, component=row.get("component") or "", task=first(row, "use_case", "task"), domain=row.get("domain") or "",
         n_params=params * 1e6 if params else None, input_size=input_size(row.get("input") or "", names), n_operators=layers or None,
         float_bytes=float_size * 1e6 if float_size else None, weight_bytes=size * 1e6 if size else None,
     )
@@ -75,7 +76,7 @@ def _place(row: Mapping[str, str], names: Names) -> tuple[Silicon, str, str] | s
     if not known:
         return f"runtime `{row['runtime']}` is none of {', '.join(names.spelled['runtime'])}"
     path, _, framework = known.partition("/")
-    device, chipset, group = _first(row, "device_name", "device"), row.get("chipset") or "", row.get("silicon_group") or ""
+    device, chipset, group = first(row, "device_name", "device"), row.get("chipset") or "", row.get("silicon_group") or ""
     if not (device or chipset or group):
         return "the row names no device, chipset or silicon group"
     facts = names.device(UNIT, device, chipset, group)
@@ -91,22 +92,6 @@ def _silicon(facts: DeviceFacts | None, name: str, group: str, row: Mapping[str,
         return Silicon(kind=UNIT, group=_plain(group or name).replace(" ", "-"), name=name, machine_class=class_, features=told)
     found = names.silicon(facts)
     return replace(found, name=name, machine_class=class_ or found.machine_class, features=found.features | frozenset(facts.precisions) | told)
-
-
-def _first(row: Mapping[str, str], *columns: str) -> str:
-    for column in columns:
-        value = row.get(column)
-        if value:
-            return value
-    return ""
-
-
-def _amount(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if 0 < value < float("inf") else None
 
 
 def _plain(text: str) -> str:

@@ -15,6 +15,7 @@ from recommender.estimate.kv_cache import kv_read_bytes
 from recommender.estimate.learned.case import LanguageCase, Silicon
 from recommender.estimate.learned.language_terms import partly_offloaded
 from recommender.estimate.weights import active_bytes, active_params, weight_bytes
+from recommender.predict.cells import first, positive
 from recommender.predict.spelling import Names
 
 _KINDS = {"cpu": "cpu", "gpu": "gpu", "igpu": "gpu", "dgpu": "gpu", "npu": "npu"}
@@ -76,34 +77,18 @@ def language_case(row: Mapping[str, str], names: Names) -> LanguageCase | str:
     )
 
 
-def _first(row: Mapping[str, str], *columns: str) -> str:
-    for column in columns:
-        value = row.get(column)
-        if value:
-            return value
-    return ""
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if 0 < value < float("inf") else None
-
-
 def _threads(row: Mapping[str, str]) -> int | None:
-    value = _number(row.get("threads") or "")
+    value = positive(row.get("threads"))
     return int(value) if value else None
 
 
 def _silicon(row: Mapping[str, str], names: Names) -> Silicon | str:
-    device, chip = _first(row, "silicon", "device", "device_name", "platform"), _first(row, "soc_or_cpu_or_gpu", "chipset", "silicon_group")
-    unit, vendor = _first(row, "compute_unit", "primary_unit", "kind"), row.get("vendor") or ""
+    device, chip = first(row, "silicon", "device", "device_name", "platform"), first(row, "soc_or_cpu_or_gpu", "chipset", "silicon_group")
+    unit, vendor = first(row, "compute_unit", "primary_unit", "kind"), row.get("vendor") or ""
     bandwidth, runtime = row.get("memory_bandwidth_gb_s") or "", row.get("runtime") or ""
     asked = ("row-silicon", device, chip, unit, vendor, bandwidth, runtime)
     if asked not in names.memory:
-        names.memory[asked] = _read_silicon(device, chip, unit or _implied_unit(row), vendor, _number(bandwidth), names)
+        names.memory[asked] = _read_silicon(device, chip, unit or _implied_unit(row), vendor, positive(bandwidth), names)
     return names.memory[asked]  # type: ignore[no-any-return]
 
 
@@ -140,7 +125,7 @@ def _with_host(silicon: Silicon, size: float, names: Names) -> Silicon:
 
 
 def _path(row: Mapping[str, str], names: Names, silicon: Silicon) -> tuple[str, str]:
-    framework, backend = _first(row, "framework", "runtime"), _first(row, "execution_provider", "backend")
+    framework, backend = first(row, "framework", "runtime"), first(row, "execution_provider", "backend")
     asked = ("row-path", framework, backend, silicon.family, silicon.kind)
     if asked not in names.memory:
         key = names.framework(framework) if framework else ""
@@ -149,11 +134,11 @@ def _path(row: Mapping[str, str], names: Names, silicon: Silicon) -> tuple[str, 
 
 
 def _weights(row: Mapping[str, str], framework: str, names: Names) -> Weights | str:
-    model, scheme = _first(row, "model", "base_model", "model_name"), _first(row, "quant", "scheme", "precision")
+    model, scheme = first(row, "model", "base_model", "model_name"), first(row, "quant", "scheme", "precision")
     params, size, notes = row.get("params_b") or "", row.get("file_size_gib") or "", row.get("active_b") or row.get("notes") or ""
     asked = ("row-weights", model, scheme, params, size, notes, framework)
     if asked not in names.memory:
-        names.memory[asked] = _read_weights(model, names.scheme(scheme, framework) if scheme else ("", None), _number(params), _number(size), notes, names)
+        names.memory[asked] = _read_weights(model, names.scheme(scheme, framework) if scheme else ("", None), positive(params), positive(size), notes, names)
     return names.memory[asked]  # type: ignore[no-any-return]
 
 
@@ -226,7 +211,7 @@ def _trial(row: Mapping[str, str], names: Names) -> Trial:
     text, tokens, reserved = row.get("context_or_test") or "", row.get("input_tokens") or "", row.get("context_length") or ""
     asked = ("row-trial", prompt, output, depth, context, text, tokens, reserved)
     if asked not in names.memory:
-        told = Trial(prompt=_number(prompt), output=_number(output), depth=_number(depth), context=_number(context))
+        told = Trial(prompt=positive(prompt), output=positive(output), depth=positive(depth), context=positive(context))
         names.memory[asked] = told if any((prompt, output, depth, context)) else read_trial(text or (f"input {tokens}" if tokens else f"ctx{reserved}" if reserved else ""))
     return names.memory[asked]  # type: ignore[no-any-return]
 

@@ -6,7 +6,6 @@ The tables say what a unit is in their own words, and a processor's cores and cl
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +14,7 @@ from functools import lru_cache
 from recommender.domain.facts import DeviceFacts
 from recommender.domain.model import ModelSpec
 from recommender.estimate.learned.case import GraphCase, Silicon
+from recommender.predict.cells import positive
 from recommender.predict.spelling import Names
 
 _WORD = re.compile(r"[a-z0-9.+]+")
@@ -47,16 +47,16 @@ def long_case(row: Mapping[str, str], names: Names) -> GraphCase | str:
     base, spec = _network(names, framework, model)
     size = _area(row.get("input") or bracket)
     usual = _area(spec.input) if spec else None
-    macs = _number(row.get("gmacs"), 1e9) or _number(row.get("gops"), 0.5e9)
+    macs = _amount(row.get("gmacs"), 1e9) or _amount(row.get("gops"), 0.5e9)
     if macs is None and spec and spec.macs:
         macs = spec.macs * (size / usual if size and usual else 1.0)  # operations of a convolution grow with its area
     threads = (row.get("threads") or "").removesuffix(".0")
     return GraphCase(
         silicon=silicon, path="/".join([framework, provider, *_settings(row, kind, unit, threads, names.spelled["graph_setting"])]), framework=framework, execution_provider=provider,
         scheme=row.get("scheme") or "", precision=precision_of(row.get("precision") or ""), model=spec.key if spec else "", base_model=base,
-        task=row.get("task") or "", n_params=_number(row.get("params_m"), 1e6) or (float(spec.n_params) if spec and spec.n_params else None), macs=macs,
-        activations=_number(row.get("activations_m") or row.get("macts_m"), 1e6), input_size=size or usual,
-        batch=int(_number(row.get("batch"), 1.0) or 1), threads=int(threads) if threads.isdigit() else None,
+        task=row.get("task") or "", n_params=_amount(row.get("params_m"), 1e6) or (float(spec.n_params) if spec and spec.n_params else None), macs=macs,
+        activations=_amount(row.get("activations_m") or row.get("macts_m"), 1e6), input_size=size or usual,
+        batch=int(_amount(row.get("batch"), 1.0) or 1), threads=int(threads) if threads.isdigit() else None,
     )
 
 
@@ -213,9 +213,6 @@ def _area(text: str) -> float | None:
     return None if not numbers or numbers[0] < 2 else numbers[0] * (numbers[1] if len(numbers) > 1 else numbers[0])
 
 
-def _number(text: str | None, factor: float) -> float | None:
-    try:
-        value = float(text or "") * factor
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and value > 0 else None
+def _amount(text: str | None, factor: float) -> float | None:
+    value = positive(text)
+    return value * factor if value else None

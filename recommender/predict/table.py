@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
@@ -131,11 +132,13 @@ class _CSVSink:
         self._text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape", newline="", write_through=False)
         self._write = csv.writer(self._text, lineterminator="\n").writerow
         self._columns = table.columns
+        self._pick = itemgetter(*table.columns) if len(table.columns) > 1 else None
         self._write([*table.columns, *COLUMNS])
 
     def write(self, row: Row, answers: Mapping[str, float | str]) -> None:
-        get, told = row.values.get, answers.get
-        self._write([*(get(name, "") for name in self._columns), *[f"{value:.6g}" if type(value := told(name, "")) is float else value for name in COLUMNS]])
+        told = answers.get
+        kept = [row.values.get(name, "") for name in self._columns] if row.fault or not self._pick else self._pick(row.values)
+        self._write([*kept, *[f"{value:.6g}" if type(value := told(name, "")) is float else value for name in COLUMNS]])
 
     def close(self) -> None:
         self._text.flush()
