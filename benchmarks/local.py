@@ -76,7 +76,7 @@ def observed() -> dict[str, Any]:
 def predicted(shapes: Sequence[Shape], threads: Sequence[int], folder: Path) -> dict[str, Any]:
     """This machine, and a cell for each shape, level and number of threads. The files are made; none is run."""
     learned = json.loads(LEARNED.read_text("utf-8"))
-    paths = {(shape, level): made(shape, level, folder, usable_threads()) for shape in shapes for level in LEVELS}
+    paths = {(shape, level): made(shape, level, folder) for shape in shapes for level in LEVELS}
     machine = observed()
     cells = [cell_of(shape, level, n, path, machine, learned) for (shape, level), path in paths.items() for n in threads]
     return {"machine": machine, "cells": cells}
@@ -118,7 +118,7 @@ def measure(cells: Sequence[Cell], folder: Path, rounds: int, pause: float = 0.0
         random.Random(number).shuffle(order)
         for cell in sorted(order, key=lambda each: _place(order, each)):
             time.sleep(pause)
-            path = made(known[cell["shape"]], cell["level"], folder, usable_threads())
+            path = made(known[cell["shape"]], cell["level"], folder)
             for metric, value in _rates(cell, path, folder, number).items():
                 cell[metric].setdefault("rounds", []).append(value)
             _say(f"{number + 1}/{rounds} {_name(cell)} {cell['decode_rate']['rounds'][-1]:.2f} tok/s")

@@ -139,6 +139,41 @@ class Preparer(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ProxyJob:
+    """An artifact with the shapes of a model whose weights do not lie here.
+
+    Attributes:
+        model: fields of the `ModelSpec` by name. scheme: fields of the `QuantScheme` by name.
+        n_layers: layers to write, fewer than the model's, or all of them; embedding and output are always whole.
+        out: an existing empty folder of its own. context: tokens that it must be able to hold. seed: of the weights.
+    """
+
+    model: Mapping[str, Any]
+    scheme: Mapping[str, Any]
+    n_layers: int
+    out: Path
+    context: int = 4096
+    seed: int = 0
+
+
+class ShapeProxy(Protocol):
+    """Writes artifacts of exact layer shapes with random weights in the scheme's own layout: as fast as the model, and without its meaning.
+
+    name: the framework that runs them. environment: as of a `Preparer`. `write` runs in a child process; importing the module imports no framework.
+    """
+
+    name: str
+    api: int
+    environment: str
+
+    def refusal(self, model: Mapping[str, Any], scheme: Mapping[str, Any]) -> str:
+        """PURE: why it cannot write such a model (a shape that is not known, an architecture, a scheme), else empty."""
+
+    def write(self, job: ProxyJob) -> Prepared:
+        """Raises as `Preparer.prepare` does."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TensorSpec:
     """An input of a graph: numpy type name, shape with None where it is free."""
 

@@ -10,6 +10,9 @@ import pytest
 
 from recommender.compose import load_catalog
 from recommender.domain.catalog import Catalog
+from tests.postgres import new_database, postgres_server
+
+__all__ = ["new_database", "postgres_server"]
 
 
 @pytest.fixture(autouse=True)

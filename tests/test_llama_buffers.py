@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from recommender.apply.proxies import shape_of
 from recommender.compose import observe_this_machine
 from recommender.decide.advise import advise
 from recommender.domain.catalog import Catalog
@@ -20,9 +21,10 @@ from recommender.domain.fingerprint import HostMemory
 from recommender.domain.model import ModelSpec
 from recommender.domain.recommendation import Choice, Request, Wishes
 from recommender.domain.target import Target
+from recommender.executors.llama_cpp.layers import tensors
+from recommender.executors.llama_cpp.shape_proxy import write_file
 from recommender.intake.identify import identify
 from recommender.intake.model_files import read_model
-from tests.llama_shapes import SHAPES, write_sparse
 
 TOLERANCE = 0.05
 CASES = [
@@ -30,6 +32,7 @@ CASES = [
     for name, level in (("qwen2.5-0.5b", "Q8_0"), ("gemma-3-1b", "Q8_0"), ("llama-3.2-1b", "Q4_0"))
     for context in (4096, 32768)
 ]
+TABLE_TYPES = {"Q4_0": "Q6_K"}  # the type that llama-quantize gives to a tied token table under a level
 _BUFFER = re.compile(r"buffer size =\s*([\d.]+) MiB")
 _CHILD = """
 import json, sys
@@ -53,7 +56,7 @@ def test_predicted_memory_is_what_llama_cpp_allocates(
 ) -> None:
     _need("llama_cpp", "gguf")
     file = tmp_path / f"{name}-{level}.gguf"
-    write_sparse(file, SHAPES[name], level)
+    _write_hollow(file, catalog.models[name], level)
     choice = _as_is(read_model(str(file)), context, catalog, this_machine)
     allocated = _allocated(file, context, choice)
     peak = choice.estimates["peak_memory"]
@@ -62,6 +65,14 @@ def test_predicted_memory_is_what_llama_cpp_allocates(
     parts = ", ".join(f"{part} {value / 2**20:.1f}" for part, value in choice.memory_by_component.items())
     print(f"{name} {level} {context}: predicted {predicted / 2**20:.1f} MiB ({parts}), allocated {allocated / 2**20:.1f} MiB")
     assert predicted == pytest.approx(allocated, rel=TOLERANCE)
+
+
+def _write_hollow(path: Path, model: ModelSpec, level: str) -> None:
+    """A file of a level with the model's exact tensors and a hole where their data would be."""
+    types = {"token_embd.weight": TABLE_TYPES.get(level, level)}
+    layers = model.n_layers or 0
+    planned = [(tensor, "F32" if tensor.is_plain else types.get(tensor.name, level)) for tensor in tensors(shape_of(model), layers)]
+    write_file(path, shape_of(model), layers, planned, is_hollow=True)
 
 
 def _need(*modules: str) -> None:

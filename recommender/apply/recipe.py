@@ -124,24 +124,34 @@ def _make_step(
         say(f"[{number}] {step['action']} by {name}: already made, {found.size / 2**20:.1f} MiB")
         return found
     say(f"[{number}] {step['action']} by {name} to {scheme['key']} ...")
+    made, elapsed = run_step(artifacts, key, made_by, f"{step['action']} by {name}", lambda out, work: isolate.Job(
+        function="recommender.apply.step:prepare", folder=work, interpreter=python, wall=wall, packages=dict([registry.package_folder(registry.PREPARERS, name)]),
+        arguments={
+            "preparer": registry.where(registry.PREPARERS, name), "source": str(source.absolute()), "out": str(out), "scheme": scheme, "parameters": parameters,
+            "execution_provider": execution_provider, "calibration": str(order.calibration.absolute()) if order.calibration else None, "threads": usable_processors(),
+        },
+    ))
+    say(f"[{number}] {made.size / 2**20:.1f} MiB in {elapsed:.1f} s")
+    return made
+
+
+def run_step(artifacts: Artifacts, key: str, made_by: Mapping[str, Any], what: str, job: Callable[[Path, Path], isolate.Job]) -> tuple[Made, float]:
+    """One step in a child process: what it made, under its key, and the seconds it took. `job` gets the folder for the artifact and one for the process.
+
+    Raises:
+        StepFailed, DeviceLost: nothing is left of it but its log and its reproducer.
+    """
     folder = artifacts.begin(key)
     work = Path(cache_dir()) / "work" / f"{key}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     try:
-        outcome = isolate.run(isolate.Job(
-            function="recommender.apply.step:prepare", folder=work, interpreter=python, wall=wall, packages=dict([registry.package_folder(registry.PREPARERS, name)]),
-            arguments={
-                "preparer": registry.where(registry.PREPARERS, name), "source": str(source.absolute()), "out": str(folder / "files"), "scheme": scheme, "parameters": parameters,
-                "execution_provider": execution_provider, "calibration": str(order.calibration.absolute()) if order.calibration else None, "threads": usable_processors(),
-            },
-        ))
-        _raise_unless_ok(outcome, f"{step['action']} by {name}")
+        outcome = isolate.run(job(folder / "files", work))
+        _raise_unless_ok(outcome, what)
         made = artifacts.finish(key, folder, outcome.value["artifact"], outcome.value["facts"], made_by)
         shutil.rmtree(work, ignore_errors=True)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)  # the log and the reproducer stay
+        shutil.rmtree(folder, ignore_errors=True)
         raise
-    say(f"[{number}] {made.size / 2**20:.1f} MiB in {outcome.elapsed:.1f} s")
-    return made
+    return made, outcome.elapsed
 
 
 def _raise_unless_ok(outcome: isolate.Outcome, what: str) -> None:

@@ -6,13 +6,13 @@ import importlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from recommender.domain.errors import StepFailed, WrongOutput
-from recommender.ports import PrepareJob
+from recommender.ports import Prepared, PrepareJob, ProxyJob
 
 
 def prepare(
@@ -25,13 +25,26 @@ def prepare(
         source=Path(source), out=Path(out), scheme=scheme, parameters=parameters, execution_provider=execution_provider,
         calibration=Path(calibration) if calibration else None, threads=threads,
     )
+    return _made(found.name, job.out, lambda: found.prepare(job, lambda text: print(text, file=sys.stderr, flush=True)))
+
+
+def write_proxy(*, proxy: str, model: dict[str, Any], scheme: dict[str, Any], n_layers: int, context: int, out: str) -> dict[str, Any]:
+    """`proxy` is `module:attribute`; the answer is that of `prepare`."""
+    module, _, attribute = proxy.partition(":")
+    found = getattr(importlib.import_module(module), attribute)
+    job = ProxyJob(model=model, scheme=scheme, n_layers=n_layers, out=Path(out), context=context)
+    return _made(found.name, job.out, lambda: found.write(job))
+
+
+def _made(name: str, out: Path, work: Callable[[], Prepared]) -> dict[str, Any]:
+    """Run `work`, which leaves nothing outside of `out`, and hand on what it made."""
     try:
-        with _temporary_files_in(job.out):
-            made = found.prepare(job, lambda text: print(text, file=sys.stderr, flush=True))
+        with _temporary_files_in(out):
+            made = work()
     except OSError as error:
         raise StepFailed(f"{error.filename or out}: {error.strerror or error}") from error
-    if not (job.out / made.artifact).exists():
-        raise WrongOutput(f"{found.name} says it made `{made.artifact}`, which is not there")
+    if not (out / made.artifact).exists():
+        raise WrongOutput(f"{name} says it made `{made.artifact}`, which is not there")
     return {"artifact": made.artifact, "facts": dict(made.facts)}
 
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "probe": ("recommender.cli.probe", "probe", "Observe this machine, another machine's file tree, or write a recording."),
     "apply": ("recommender.cli.apply", "apply", "Make the recommended artifact from weights that lie here."),
     "measure": ("recommender.cli.measure", "measure", "Replace estimates by measurements, and see whether the order changes."),
+    "tune": ("recommender.cli.tune", "tune", "Search for the best settings within a time; on one machine or many."),
     "predict": ("recommender.cli.predict", "predict", "The numbers for a whole table of cases (CSV or Parquet)."),
     "evidence": ("recommender.cli.evidence", "evidence", "Measurements: list, show, add, import other tools' files, export."),
     "doctor": ("recommender.cli.doctor", "doctor", "What disturbs measuring on this machine, and what mends it."),

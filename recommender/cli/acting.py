@@ -69,10 +69,8 @@ def decided(options: Mapping[str, Any], artifact: Path | None = None) -> Situati
     """
     from recommender import compose
     from recommender.intake.model_files import resolve_model
-    from recommender.recommend import decide
 
     catalog = compose.load_catalog(all_overlays(options["overlays"]))
-    wishes = Wishes(frameworks=_known(options["frameworks"], catalog), excluded_frameworks=_known(options["excluded"], catalog), allow_below_floor=options["allow_below_floor"])
     [named] = compose.resolve_models(options["model"], catalog, offline=True)
     source = Source(path=artifact.absolute(), origin="given") if artifact else find_source(options["model"], named)
     model = named
@@ -82,14 +80,23 @@ def decided(options: Mapping[str, Any], artifact: Path | None = None) -> Situati
         except ModelFileError as error:
             raise ModelFileError(f"`{options['model']}` (from {source.origin}): {error.message}", hints=error.hints) from None
         model = replace(read, key=named.key, name=named.name, repository=named.repository, aliases=named.aliases)
+    target, document = decision_on(model, options, catalog)
+    return Situation(document=document, model=model, source=source, target=target, catalog=catalog)
+
+
+def decision_on(model: ModelSpec, options: Mapping[str, Any], catalog: Catalog) -> tuple[Target, dict[str, Any]]:
+    """The target and the answer on a model that is resolved."""
+    from recommender import compose
+    from recommender.recommend import decide
+
+    wishes = Wishes(frameworks=_known(options["frameworks"], catalog), excluded_frameworks=_known(options["excluded"], catalog), allow_below_floor=options["allow_below_floor"])
     target = compose.resolve_target(options["target"], catalog, say)
     measurements = compose.measurements(target, (model,), say)
     workload = {name: options[name] for name in ("prompt_tokens", "output_tokens", "context", "batch", "streams")}
-    document = decide(
+    return target, decide(
         model, target, catalog, workload_key=options["workload"], workload_overrides=workload, needs=options["need"], wishes=wishes, beside=(),
         today=datetime.date.today().isoformat(), measurements=measurements,
     )
-    return Situation(document=document, model=model, source=source, target=target, catalog=catalog)
 
 
 def prepared_by(choice: Mapping[str, Any], preparer: str | None) -> Mapping[str, Any]:
@@ -109,6 +116,21 @@ def prepared_by(choice: Mapping[str, Any], preparer: str | None) -> Mapping[str,
         raise UsageError(f"--by {preparer}: {choice['id']} is your file as it is, nothing is to be made", hints=("recommend apply --choice ID ...",))
     steps[last] = {**steps[last], "preparer": preparer}
     return {**choice, "recipe": {**choice["recipe"], "steps": steps}}
+
+
+def with_settings(choice: Mapping[str, Any], pairs: tuple[str, ...]) -> Mapping[str, Any]:
+    """The choice with run settings of the user's (`n_threads=2`): JSON values, anything else is text.
+
+    Raises:
+        UsageError: not NAME=VALUE.
+    """
+    found = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not (equals and name.strip()):
+            raise UsageError(f"--setting `{pair}` is not NAME=VALUE", hints=("--setting n_threads=2",))
+        found[name.strip()] = _json_or_text(text)
+    return {**choice, "options": {**choice["options"], **found}}
 
 
 def parameters_of(pairs: tuple[str, ...]) -> dict[str, dict[str, Any]]:

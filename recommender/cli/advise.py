@@ -78,7 +78,7 @@ _POSITIVE = click.IntRange(min=1)
 @click.option("--allow-below-floor", is_flag=True, help="Also what is of little use for the workload.")
 @click.option("--framework", "frameworks", multiple=True, help="Only this framework. Repeatable.")
 @click.option("--without", "excluded", multiple=True, help="Not this framework. Repeatable.")
-@click.option("--measure", "measure_for", type=Quantity("s"), metavar="TIME", help="Measure the runnable choices for this long first (60s); needs weights that lie here.")
+@click.option("--measure", "measure_for", type=Quantity("s"), metavar="TIME", help="Measure the runnable choices for this long first (60s); without weights here, their shape proxies.")
 @click.option("--no-evidence", is_flag=True, help="Decide without any measurement.")
 @click.option("--today", metavar="DATE", help="Decide as on this day (YYYY-MM-DD).")
 @click.option("--catalog", "overlays", multiple=True, metavar="DIR", help="Further knowledge on top of the built-in. Repeatable.")
@@ -121,20 +121,37 @@ def advise(**options: Any) -> int:
 
 
 def _measure_first(options: dict[str, Any]) -> None:
-    """A quick measuring run on the same question; its figures are in the store when the answer is made.
+    """A quick measuring run on the same question, of shape proxies where no weights lie here; its figures are in the store when the answer is made.
 
     Raises:
         UsageError: no model, no evidence wanted, or another machine.
     """
     if not options["model"] or options["no_evidence"]:
         raise UsageError("--measure needs a --model, and excludes --no-evidence", hints=("recommend --model ./model.gguf --measure 60s",))
-    from recommender.cli.measure import measured_here
-
-    measured_here({
+    asked = {
         **{name: options[name] for name in ("model", "target", "workload", "need", "prompt_tokens", "output_tokens", "context", "batch", "streams")},
         "frameworks": options["frameworks"], "excluded": options["excluded"], "overlays": options["overlays"], "allow_below_floor": options["allow_below_floor"],
         "data": None, "yes": False, "parameters": (), "preparer": None, "choices": (), "mode": "quick", "budget": options["measure_for"], "tie_band": 0.02, "retry": False,
-    })
+    }
+    from recommender import compose
+    from recommender.apply.sources import find_source
+
+    catalog = compose.load_catalog(all_overlays(options["overlays"]))
+    [model] = compose.resolve_models(options["model"], catalog, offline=options["offline"])
+    try:
+        find_source(options["model"], model)
+    except UsageError as error:
+        lacking = error
+    else:
+        from recommender.cli.measure import measured_here
+
+        measured_here(asked)
+        return
+    if not model.is_language_model:
+        raise lacking
+    from recommender.cli.measure_proxies import measured_by_proxies
+
+    measured_by_proxies(model, asked, catalog)
 
 
 def _no_class(workload: str | None, needs: tuple[str, ...], catalog: Any) -> UsageError:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from recommender.cli import print_json, say
-from recommender.cli.acting import Situation, acting_options, chosen, decided, parameters_of, prepared_by
+from recommender.cli.acting import Situation, acting_options, chosen, decided, parameters_of, prepared_by, with_settings
 from recommender.cli.advise import Quantity
 from recommender.cli.options import json_option
 from recommender.domain.errors import RecommenderError, UsageError
@@ -22,6 +22,7 @@ from recommender.domain.recommendation import EXIT_CODES
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @acting_options
 @click.option("--choice", "choices", multiple=True, metavar="N|ID", help="Only this choice of the answer: its rank, its id or its framework. Repeatable.")
+@click.option("--setting", "settings", multiple=True, metavar="NAME=VALUE", help="With --choice: a run setting instead of the answer's (n_threads=2). Repeatable.")
 @click.option("--budget", type=Quantity("s"), help="Wall-clock time for all of it (120s, 10m). Default: 1, 10 or 60 minutes by mode.")
 @click.option("--mode", type=click.Choice(MODES), default="normal", show_default=True, help="quick: orders of magnitude; strict: refuses a machine that is not quiet.")
 @click.option("--tie-band", type=click.FloatRange(min=0, min_open=True, max=0.5), default=0.02, show_default=True, help="Differences below it are none.")
@@ -49,6 +50,8 @@ def measure(**options: Any) -> int:
 
 def measured_here(options: Mapping[str, Any]) -> dict[str, Any]:
     """Decide, measure on this machine, store, decide again: the document."""
+    if options.get("settings") and not options["choices"]:
+        raise UsageError("--setting goes with --choice: of which?", hints=(f"recommend measure --choice 1 --setting {options['settings'][0]} ...",))
     if options["preparer"] and not options["choices"]:
         raise UsageError("--by goes with --choice: whose last step shall it do?", hints=(f"recommend measure --choice 1 --by {options['preparer']} ...",))
     situation = decided(options)
@@ -72,6 +75,8 @@ def _measured(situation: Situation, options: Mapping[str, Any], only: tuple[str,
     document = situation.document
     if options["preparer"]:
         document = {**document, "choices": [prepared_by(choice, options["preparer"]) if choice["id"] in only else choice for choice in document["choices"]]}
+    if options.get("settings"):
+        document = {**document, "choices": [with_settings(choice, options["settings"]) if choice["id"] in only else choice for choice in document["choices"]]}
     identity = content_identity(situation.source.path)
     subject = Subject(
         document=document, model=situation.model, parameters=parameters_of(options["parameters"]), model_hash=identity, source=situation.source.path, target=situation.target, catalog=situation.catalog,
@@ -95,12 +100,12 @@ def _finished(found: Any, subject: Any, options: Mapping[str, Any], done: Callab
 
     rows = report.measurements(found, subject)
     store = EvidenceStore()
-    is_stored = _store(store, rows, done)
+    is_stored = keep_all(store, rows, done)
     after = decided(options, options.get("artifact")).document if is_stored else None
     return {**report.document(found, subject, rows, after), "stored": store.shown if is_stored else None}
 
 
-def _store(store: Any, rows: list[Any], done: Callable[[], None]) -> bool:
+def keep_all(store: Any, rows: list[Any], done: Callable[[], None]) -> bool:
     """Whether all are in the store. One that cannot be written is a warning: the figures are printed all the same, and wait."""
     from recommender.store.outbox import Outbox
 

@@ -9,6 +9,7 @@ import click
 from recommender.cli import print_json, say
 from recommender.cli.options import all_overlays, catalog_option, json_option, nearest, needs_command
 from recommender.cli.rules_audit import audit
+from recommender.cli.rules_learn import learn
 from recommender.domain.errors import UsageError
 
 
@@ -20,6 +21,7 @@ def rules(ctx: click.Context) -> None:
 
 
 rules.add_command(audit)
+rules.add_command(learn)
 
 
 @rules.command("list")

@@ -71,23 +71,11 @@ def _wanted(rule: str | None, catalog: Catalog) -> dict[str, str]:
 
 
 def of_this_machine(catalog: Catalog) -> Audits:
-    """The same of this machine's own measurements that still hold, of models that the catalogue knows; the machine is observed only where there are any."""
-    from recommender.store.evidence import EvidenceStore
-
-    store = EvidenceStore()
-    if not store.find(limit=1):
-        return {}
-    from recommender.audit.cases import measured_here
+    """The same of this machine's own measurements that still hold, of models that the catalogue knows."""
     from recommender.audit.rules import audit as audited
-    from recommender.compose import THIS_MACHINE, observe_this_machine
-    from recommender.estimate.evidence import sorted_out
-    from recommender.intake.identify import identify
+    from recommender.cli.cases_here import cases_here
 
-    target = identify(observe_this_machine(say, with_microbenchmark=False), catalog, kind=THIS_MACHINE, name=THIS_MACHINE)
-    found = store.find(digest=target.fingerprint.digest)
-    models = sorted({row.model for row in found if row.model in catalog.models})
-    rows = [row for model in models for row in sorted_out([each for each in found if each.model == model], model, target.fingerprint)[0]]
-    return audited(catalog.tables.values(), measured_here(rows, target, catalog))
+    return audited(catalog.tables.values(), cases_here(catalog))
 
 
 def _document(name: str, pick: str, published: tuple[Audit, ...], here: tuple[Audit, ...]) -> dict[str, Any]:

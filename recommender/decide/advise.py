@@ -24,6 +24,7 @@ from recommender.domain.rule import Step
 from recommender.domain.target import Target
 from recommender.estimate import siblings
 from recommender.estimate.estimates import Numbers, Subject, estimate
+from recommender.estimate.evidence import better_settings
 from recommender.estimate.kv_cache import kv_cache_bytes
 from recommender.estimate.weights import for_format
 
@@ -116,6 +117,12 @@ def _count(proposal: Proposal, request: Request, target: Target, catalog: Catalo
         workload=request.workload, attributes=attributes, microbenchmark=target.fingerprint.microbenchmark,
         beside_bytes=_beside_bytes(request), digest=target.fingerprint.digest,
     )
+    if found := better_settings(subject, evidence):
+        options, gain, source = found
+        because = f"a sweep on this machine measured {request.workload.objective} {gain:.0%} better with these settings than with those of the rules"
+        option_steps.append(Step(rule=SWEEP, subject=candidate.id, outcome="fired", effect={"set": options, "evidence": source}, because=because))
+        candidate = replace(candidate, options={**candidate.options, **options})
+        subject = replace(subject, candidate=candidate)
     numbers = estimate(subject, catalog, evidence)
     return Counted(proposal=proposal, candidate=candidate, numbers=numbers, attributes=attributes, option_steps=tuple(option_steps))
 
@@ -156,6 +163,7 @@ def _options(candidate: Candidate, steps: Iterable[Step], attributes: Attributes
     return {**found, **candidate.options}
 
 
+SWEEP = "SWEEP"  # the rule name of settings that a sweep found
 _BESIDE_BITS = 4.85  # a second model's weights at Q4_K_M's bits per weight; its own scheme is not decided here
 
 

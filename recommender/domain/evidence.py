@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 PROTOCOL = "1"  # of measuring; stored with every number
+TUNED = "tuned"  # flag of a measurement with other run settings than the rules give: it speaks of those settings alone
+SHAPE_PROXY = "shape-proxy"  # flag of a measurement that was taken of shape proxies: of the model's layers, not of its weights
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -14,7 +16,7 @@ class Evidence:
 
     `value` in the metric's base unit. `conditions` says what the source says (prompt, threads, batch, clocks).
     `workload` holds what is known of prompt_tokens, output_tokens, context, batch, concurrency, streams; empty: not told.
-    `options` holds the run options it was measured with, as far as they are known.
+    `options` holds the run options it was measured with, as far as they are known. `proxy`: shape proxies were measured, not the model.
     """
 
     metric: str
@@ -34,3 +36,4 @@ class Evidence:
     high: float | None = None
     workload: tuple[tuple[str, float], ...] = ()
     options: tuple[tuple[str, Any], ...] = ()
+    proxy: bool = False

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recommender.domain.estimate import Estimate
-from recommender.domain.evidence import PROTOCOL, Evidence
+from recommender.domain.evidence import PROTOCOL, SHAPE_PROXY, TUNED, Evidence
 from recommender.domain.fingerprint import Fingerprint
-from recommender.domain.workload import METRICS
+from recommender.domain.workload import METRICS, TIE_BAND
 
 if TYPE_CHECKING:
     from recommender.domain.measurement import Measurement
@@ -21,7 +21,7 @@ _ELSEWHERE_SPREAD = 0.20  # another unit of the device, another version, another
 
 
 def measured(subject: Subject, estimates: Mapping[str, Estimate], evidence: tuple[Evidence, ...]) -> dict[str, Estimate]:
-    """Estimates replaced by evidence of the very candidate; measured here wins over measured elsewhere.
+    """Estimates replaced by evidence of the very candidate; measured here wins over a shape proxy here, and that over measured elsewhere.
 
     What follows from a measured figure is measured too: throughput from latency, time per token from the rate of decoding.
     """
@@ -30,7 +30,8 @@ def measured(subject: Subject, estimates: Mapping[str, Estimate], evidence: tupl
     for metric in dict.fromkeys(row.metric for row in rows):
         same = [row for row in rows if row.metric == metric]
         here = [row for row in same if row.digest]
-        found[metric] = _estimate(metric, here or same, "measured-here" if here else "measured-elsewhere", estimates.get(metric))
+        real = [row for row in here if not row.proxy]
+        found[metric] = _estimate(metric, real or here or same, "measured-here" if here else "measured-elsewhere", estimates.get(metric))
     for metric, source, amount in (("throughput", "latency", subject.workload.batch), ("tpot", "decode_rate", 1)):
         if metric not in found and source in found and found[source].low:
             found[metric] = _reciprocal(found[source], metric, amount)
@@ -49,7 +50,7 @@ def evidence_of(measurement: Measurement, model: str) -> tuple[Evidence, ...]:
             execution_provider=measurement.execution_provider, scheme=measurement.scheme, version=measurement.version, driver=measurement.driver,
             device=str(measurement.candidate.get("device") or ""), digest=measurement.digest, source=f"measurement:{measurement.id}",
             conditions=", ".join((measurement.mode, *measurement.flags)), date=measurement.created[:10], workload=workload,
-            options=tuple(sorted(options.items())) if isinstance(options, Mapping) else (),
+            options=tuple(sorted(options.items())) if isinstance(options, Mapping) else (), proxy=SHAPE_PROXY in measurement.flags,
         )
         for metric, summary in measurement.metrics.items() if metric in METRICS and summary.value is not None
     )
@@ -128,16 +129,46 @@ _OF_THE_WORKLOAD = ("context", "max_kv_size", "batch", "cache_dir")  # options t
 
 
 def _fits(row: Evidence, subject: Subject) -> bool:
-    candidate = subject.candidate
-    is_path = (row.framework, row.scheme) == (candidate.framework, candidate.scheme) and row.execution_provider in ("", candidate.execution_provider)
-    if not is_path or row.model != subject.model.key:
+    if not _is_of_path(row, subject):
         return False
     if not row.digest:
         return subject.facts is not None and row.device == subject.facts.key
-    is_unit = row.device in ("", subject.device.id, subject.facts.key if subject.facts else "")
-    return row.digest == subject.digest and is_unit and not any(
-        name in candidate.options and candidate.options[name] != value for name, value in row.options if name not in _OF_THE_WORKLOAD
+    options = subject.candidate.options
+    return _is_here(row, subject) and not any(
+        (_is_tuned(row) or name in options) and options.get(name) != value for name, value in row.options if name not in _OF_THE_WORKLOAD
     )
+
+
+def _is_of_path(row: Evidence, subject: Subject) -> bool:
+    candidate = subject.candidate
+    is_path = (row.framework, row.scheme) == (candidate.framework, candidate.scheme) and row.execution_provider in ("", candidate.execution_provider)
+    return is_path and row.model == subject.model.key
+
+
+def _is_here(row: Evidence, subject: Subject) -> bool:
+    return row.digest == subject.digest and row.device in ("", subject.device.id, subject.facts.key if subject.facts else "")
+
+
+def _is_tuned(row: Evidence) -> bool:
+    return TUNED in row.conditions.split(", ")
+
+
+def better_settings(subject: Subject, evidence: tuple[Evidence, ...]) -> tuple[dict[str, Any], float, str] | None:
+    """Run settings that a sweep on this machine found better in the workload's objective than those the rules give: options, gain (0.1 = 10 %), source.
+
+    By the bad end of the interval, and by more than a tie; only where the rules' own were measured too.
+    """
+    metric = subject.workload.objective
+    is_up = METRICS[metric][1] == "up"
+    rows = [row for row in evidence if row.metric == metric and row.digest and _is_of_path(row, subject) and _is_here(row, subject) and _is_comparable(row, subject)]
+    plain = [row.value for row in rows if not _is_tuned(row) and _fits(row, subject)]
+    tuned = [row for row in rows if _is_tuned(row)]
+    if not plain or not tuned:
+        return None
+    ends = {id(row): (row.low if is_up else row.high) or row.value for row in tuned}
+    best = (max if is_up else min)(tuned, key=lambda row: ends[id(row)])
+    gain = (ends[id(best)] / median(plain) if is_up else median(plain) / ends[id(best)]) - 1
+    return (dict(best.options), gain, best.source) if gain > TIE_BAND else None
 
 
 def _estimate(metric: str, rows: list[Evidence], basis: str, computed: Estimate | None) -> Estimate:
@@ -149,7 +180,7 @@ def _estimate(metric: str, rows: list[Evidence], basis: str, computed: Estimate 
         low, high = min(low, central * (1 - _ELSEWHERE_SPREAD)), max(high, central * (1 + _ELSEWHERE_SPREAD))
     return Estimate(
         metric=metric, unit=METRICS[metric][0], low=low, central=central, high=high, basis=basis,
-        bound=computed.bound if computed else "", sources=tuple(sorted({row.source for row in rows})),
+        bound=computed.bound if computed else "", proxy=all(row.proxy for row in rows), sources=tuple(sorted({row.source for row in rows})),
         inputs={"n": len(rows), "conditions": sorted({row.conditions for row in rows if row.conditions})[:3], "computed": computed.central if computed else None},
     )
 
@@ -158,5 +189,5 @@ def _reciprocal(found: Estimate, metric: str, amount: int) -> Estimate:
     assert found.low and found.central and found.high
     return Estimate(
         metric=metric, unit=METRICS[metric][0], low=amount / found.high, central=amount / found.central, high=amount / found.low, basis=found.basis,
-        bound=found.bound, sources=found.sources, why=f"{'one' if amount == 1 else amount} over the measured {found.metric}",
+        bound=found.bound, proxy=found.proxy, sources=found.sources, why=f"{'one' if amount == 1 else amount} over the measured {found.metric}",
     )

@@ -14,10 +14,11 @@ from recommender.executors import environment
 from recommender.ports import EXECUTOR_API, Availability
 
 if TYPE_CHECKING:
-    from recommender.ports import Preparer, Runner
+    from recommender.ports import Preparer, Runner, ShapeProxy
 
 PREPARERS = "recommender.preparers"
 RUNNERS = "recommender.runners"
+PROXIES = "recommender.proxies"
 
 
 @cache
@@ -39,6 +40,12 @@ def runner(name: str) -> Runner:
 def preparer(name: str) -> Preparer:
     """Raises as `runner` does."""
     found: Preparer = _load(PREPARERS, name)
+    return found
+
+
+def proxy(name: str) -> ShapeProxy:
+    """Of the framework of that name; raises as `runner` does."""
+    found: ShapeProxy = _load(PROXIES, name)
     return found
 
 
@@ -64,7 +71,7 @@ def package_folder(group: str, name: str) -> tuple[str, str]:
 
 
 def _load(group: str, name: str):  # type: ignore[no-untyped-def]
-    kind = group.rpartition(".")[2].rstrip("s")
+    kind = group.rpartition(".")[2].replace("ies", "y").rstrip("s")
     entry = _entries(group).get(name)
     if entry is None:
         raise ExecutorUnavailable(f"no {kind} `{name}` is installed (there are {', '.join(names(group)) or 'none'})", hints=("recommend frameworks",))

@@ -97,12 +97,17 @@ class Campaign:
     memory: Memory
     clock: Callable[[], float] = time.monotonic
     left: list[Left] = field(default_factory=list)
+    _began: float = 0.0
+    _started: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._began, self._started = self.clock(), time.time()
 
     def run(self) -> Found:
         """Raises ActionFailed when `strict` refuses the machine's state or nothing could be measured; DeviceLost when a device vanished."""
         self._began, self._started = self.clock(), time.time()
-        seen = self._preflight()
-        choices, self.left = contenders(self.subject.document["choices"], self._refusal)
+        seen = self.preflight()
+        choices, self.left = contenders(self.subject.document["choices"], self.refusal)
         choices = self._affordable(choices)
         made = self._artifacts(choices)
         kept = [choice for choice in choices if choice["id"] in made]
@@ -126,7 +131,8 @@ class Campaign:
 
     # --- before --------------------------------------------------------------------------------------------------------
 
-    def _preflight(self) -> dict[str, Any]:
+    def preflight(self) -> dict[str, Any]:
+        """The machine's state, and the spin policy that follows. Raises ActionFailed when `strict` refuses it."""
         seen = preflight.record(digest=self.subject.target.fingerprint.digest)
         serious, warned = preflight.refused(seen, self.settings.mode)
         if serious:
@@ -135,7 +141,7 @@ class Campaign:
             self.say(f"warning: {each.what}")
         return {**seen, "spin": preflight.spin_policy(seen["foreign_load"] or 0.0)}
 
-    def _refusal(self, choice: Choice) -> Left | None:
+    def refusal(self, choice: Choice) -> Left | None:
         """Why a choice cannot be measured here."""
         name = choice["id"]
         if self.settings.only and name not in self.settings.only:
@@ -171,13 +177,17 @@ class Campaign:
                 self.left.append(Left(id=name, reason="not reached: half of the budget had gone into artifacts", hint="a larger --budget"))
                 continue
             try:
-                made[name] = recipe.make(self._order(choice), self.subject.catalog, self.say)
+                made[name] = self.make(choice)
             except (StepFailed, ExecutorUnavailable) as error:
                 self.say(f"{name}: {error.message}")
                 self.left.append(Left(id=name, reason=error.message, hint=next(iter(error.hints), "")))
                 if isinstance(error, StepFailed):
                     self.memory.add(name, "prepare", error.kind, error.message, wall=recipe.WALL)
         return made
+
+    def make(self, choice: Choice) -> Made:
+        """The artifact of a choice by its recipe; what was made before is taken as it is. Raises as `recipe.make` does."""
+        return recipe.make(self._order(choice), self.subject.catalog, self.say)
 
     def _nothing(self) -> ActionFailed:
         shown = [f"{row.id}: {row.reason}" for row in self.left if row.reason != "not asked for"]

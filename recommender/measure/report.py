@@ -11,6 +11,7 @@ from typing import Any
 
 from recommender.decide.document import rounded
 from recommender.domain.evidence import PROTOCOL
+from recommender.domain.fingerprint import Fingerprint
 from recommender.domain.measurement import Measurement, Summary
 from recommender.domain.workload import METRICS
 from recommender.measure.campaign import Found, Subject
@@ -18,7 +19,7 @@ from recommender.measure.metrics import share_of_slow
 from recommender.measure.repetition import Repetition
 
 SCHEMA_VERSION = 1
-_WORKLOAD = ("prompt_tokens", "output_tokens", "context", "batch", "concurrency", "streams")
+WORKLOAD = ("prompt_tokens", "output_tokens", "context", "batch", "concurrency", "streams")
 _DEFAULTS = "defaults"  # threads and streams were not searched: what was compared is each framework's start setting
 
 
@@ -43,10 +44,10 @@ def _measurement(name: str, found: Found, subject: Subject) -> Measurement:
         id="", created=created, digest=subject.target.fingerprint.digest, model=subject.model.key, model_hash=subject.model_hash,
         candidate={key: choice[key] for key in ("id", "framework", "execution_provider", "device", "device_kind", "format", "scheme", "options")},
         framework=choice["framework"], execution_provider=choice["execution_provider"], scheme=choice["scheme"], version=installed or str(facts.get("framework_version", "")),
-        build=str(facts.get("build", "")), driver=_driver(choice["device"], subject), mode=found.settings.mode, protocol=PROTOCOL,
-        workload={key: subject.document["workload"][key] for key in _WORKLOAD}, artifact_hash=found.made[name].hash,
+        build=str(facts.get("build", "")), driver=driver_of(choice["device"], subject.target.fingerprint), mode=found.settings.mode, protocol=PROTOCOL,
+        workload={key: subject.document["workload"][key] for key in WORKLOAD}, artifact_hash=found.made[name].hash,
         metrics={} if is_emulated else _metrics(name, found), quality={key: value for key, value in quality.items() if key != "facts"}, facts=facts,
-        samples={"repetitions": [_raw(each) for each in taken], **found.levels.get(name, {})}, environment={**found.preflight, "plan": found.plan}, flags=flags,
+        samples={"repetitions": [raw_of(each) for each in taken], **found.levels.get(name, {})}, environment={**found.preflight, "plan": found.plan}, flags=flags,
         valid=not reasons, reasons=reasons, reproducer=next((each.reproducer for each in taken if each.reproducer), {}),
         recipe_hash=hashlib.sha256(json.dumps(choice["recipe"]["steps"], sort_keys=True).encode()).hexdigest(),
     )
@@ -104,11 +105,13 @@ def _reasons(name: str, found: Found) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def _driver(device_id: str, subject: Subject) -> str:
-    return next((device.driver_version or "" for device in subject.target.fingerprint.devices if device.id == device_id), "")
+def driver_of(device_id: str, fingerprint: Fingerprint) -> str:
+    """Version of the driver of a device of this machine; empty where it has none."""
+    return next((device.driver_version or "" for device in fingerprint.devices if device.id == device_id), "")
 
 
-def _raw(each: Repetition) -> dict[str, Any]:
+def raw_of(each: Repetition) -> dict[str, Any]:
+    """A repetition as it is stored."""
     told = {key: getattr(each, key) for key in ("round", "kind", "message", "cold", "flags", "foreign_load", "start_temperature", "elapsed")}
     return {**told, "raw": {key: value for key, value in each.raw.items() if key not in ("facts", "cold")}}
 
@@ -125,7 +128,7 @@ def document(found: Found, subject: Subject, stored: list[Measurement], after: M
     return dict(rounded({
         "schema_version": SCHEMA_VERSION, "protocol": PROTOCOL, "mode": found.settings.mode, "budget": found.settings.budget, "spent": found.spent,
         "target": {"name": subject.target.name, "digest": subject.target.fingerprint.digest}, "model": {"key": subject.model.key, "hash": subject.model_hash},
-        "workload": {key: subject.document["workload"][key] for key in ("key", "objective", *_WORKLOAD)}, "answer": subject.document["id"],
+        "workload": {key: subject.document["workload"][key] for key in ("key", "objective", *WORKLOAD)}, "answer": subject.document["id"],
         "verdict": judgement.word, "winner": judgement.winner or None, "tied": list(judgement.tied), "why": judgement.reason, "settle": judgement.settle or None,
         "confirmed": comparison.confirmed, "rounds": comparison.rounds, "ended": comparison.ended, "baseline": comparison.baseline, "spin": found.preflight["spin"],
         "measured": [_row(row, found, subject) for row in stored], "not_measured": left,

@@ -31,7 +31,7 @@ class Run:
     Attributes:
         candidate: id. runner: entry point name. artifact: file or folder. options: of the runner.
         plan: workload and limits, as `harness` reads them. mode: one of measurement.MODES.
-        folder: made when needed; each process gets its own in it. spin: `shipped` or `passive`, equal over a comparison.
+        folder: made when needed; each process gets its own in it. spin: `shipped` or `passive`, equal over a comparison; settings that a sweep found may say otherwise.
         wall [s], memory [bytes]: limits; None: derived from the allowance and from what is free.
     """
 
@@ -60,7 +60,7 @@ def job(run: Run, step: str, name: str, **arguments: Any) -> isolate.Job:
     python = environment.interpreter(runner.environment)
     if python is None:
         raise ExecutorUnavailable(f"{run.runner} needs the environment `{runner.environment}`, which is not made", hints=("recommend apply --yes ...",))
-    options = {**run.options, "spin": run.spin}
+    options = {"spin": run.spin, **run.options}
     folder = run.folder / name
     temporary = folder / "temporary"
     temporary.mkdir(parents=True, exist_ok=True)

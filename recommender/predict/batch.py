@@ -20,10 +20,10 @@ _ENDS = ("", "_low", "_high", "_basis")
 COLUMNS: tuple[str, ...] = (*(f"{column}{end}" for table in (LANGUAGE, GRAPH, BOTH) for column, _ in table.values() for end in _ENDS), WHY)
 NUMBERS = frozenset(column for column in COLUMNS if not column.endswith(("_basis", WHY)))
 
-_TOLD = {
-    form: [(metric, *(f"{column}{end}" for end in _ENDS), factor) for table in (own, BOTH) for metric, (column, factor) in table.items()]
+_TOLD: Mapping[str, list[tuple[str, str, str, str, str, float]]] = {  # metric, its four columns, factor
+    form: [(metric, column, f"{column}_low", f"{column}_high", f"{column}_basis", factor) for table in (own, BOTH) for metric, (column, factor) in table.items()]
     for form, own in (("language", LANGUAGE), ("graph", GRAPH))
-}  # metric, its four columns, factor
+}
 
 Answers = Mapping[str, Predicted | str]  # metric -> number with interval, or the reason why there is none
 Estimator = Callable[[Mapping[str, str]], Answers]

@@ -24,6 +24,7 @@ def estimate(central: float | None, unit: str, **more: Any) -> dict[str, Any]:
     [
         (estimate(38.04, "tok/s", low=25.4, high=52.0), "38 tok/s (25.4-52, analytic)"),
         (estimate(38.0, "tok/s", basis="measured-here"), "38 tok/s (measured-here)"),
+        (estimate(38.0, "tok/s", basis="measured-here", proxy=True), "38 tok/s (measured here (shape proxy))"),
         (estimate(0.0123, "s"), "12.3 ms (analytic)"),
         (estimate(2.5, "s"), "2.5 s (analytic)"),
         (estimate(4.2e-5, "s"), "42 us (analytic)"),

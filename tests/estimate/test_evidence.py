@@ -9,7 +9,7 @@ from recommender.domain.fingerprint import InstalledFramework
 from recommender.domain.measurement import Measurement, Summary
 from recommender.domain.workload import METRICS
 from recommender.estimate.estimates import Subject
-from recommender.estimate.evidence import evidence_of, measured, sorted_out, stale
+from recommender.estimate.evidence import better_settings, evidence_of, measured, sorted_out, stale
 from tests.invented import candidate, device, estimate, facts, fingerprint, model, scheme, workload
 
 
@@ -199,3 +199,34 @@ def test_only_what_holds_is_used_and_what_is_stale_is_told() -> None:
     evidence, notes = sorted_out(rows, "tiny-1b", NOW)
     assert {row.source for row in evidence} == {"measurement:new"}
     assert notes == ("a measurement of alpha/cpu/W8 from 2026-11-20 is stale: alpha-python 0.8 then, 1.0 now; recommend measure --model tiny-1b takes a new one",)
+
+
+def test_a_shape_proxy_is_marked_and_gives_way_to_the_model_itself() -> None:
+    proxy = here(30.0, proxy=True)
+    found = measured(subject(), {}, (proxy, row(20.0)))
+    assert {name: (estimate.central, estimate.basis, estimate.proxy) for name, estimate in found.items() if name == "decode_rate"} == {"decode_rate": (30.0, "measured-here", True)}
+    assert found["tpot"].proxy and found["throughput"].proxy, "what follows from it is no more than it"
+    real = measured(subject(), {}, (proxy, here(25.0)))["decode_rate"]
+    assert (real.central, real.basis, real.proxy) == (25.0, "measured-here", False)
+    assert not measured(subject(), {}, (row(20.0),))["decode_rate"].proxy
+
+
+def tuned(value: float, **values: Any) -> Evidence:
+    return here(value, conditions="quick, tuned", options=(("n_threads", 1), ("spin", "passive")), **values)
+
+
+def test_settings_that_a_sweep_tried_speak_of_those_settings_alone() -> None:
+    plain = subject(candidate=candidate(options={"n_threads": 4}))
+    assert measured(plain, {}, (tuned(20.0),)) == {}
+    assert measured(subject(candidate=candidate(options={"n_threads": 1})), {}, (tuned(20.0),)) == {}, "it spins otherwise"
+    found = measured(subject(candidate=candidate(options={"n_threads": 1, "spin": "passive"})), {}, (tuned(20.0),))
+    assert found["decode_rate"].central == 20.0
+
+
+@pytest.mark.parametrize(("rows", "gain"), [
+    ((here(10.0), tuned(12.0, low=11.5, high=12.5)), 0.15), ((here(10.0), tuned(12.0, low=10.1, high=14.0)), None), ((here(10.0), tuned(9.0)), None),
+    ((tuned(12.0),), None), ((here(10.0), tuned(12.0, digest="d2")), None), ((here(10.0), tuned(12.0, scheme="W8")), None), ((row(10.0), tuned(12.0)), None),
+])
+def test_better_settings_are_used_where_both_were_measured_here_and_the_bad_end_is_better(rows: tuple[Evidence, ...], gain: float | None) -> None:
+    found = better_settings(subject(candidate=candidate(options={"n_threads": 4})), rows)
+    assert (found is None) if gain is None else (found is not None and found[0] == {"n_threads": 1, "spin": "passive"} and found[1] == pytest.approx(gain))

@@ -57,7 +57,14 @@ def effect_in_words(then: Mapping[str, Any]) -> list[str]:
     for option, value in then.get("set", {}).items():
         is_attribute = isinstance(value, str) and value.startswith("@")
         lines.append(f"sets {option} = {value[1:] if is_attribute else value}")
+    lines += [f"opens {option} to a search: {_values_in_words(values)}" for option, values in then.get("search", {}).items()]
     return lines
+
+
+def _values_in_words(values: Any) -> str:
+    if isinstance(values, Mapping) and "up_to" in values:
+        return f"1, 2, 4, ... up to {str(values['up_to']).removeprefix('@')}"
+    return _bound(values["values"] if isinstance(values, Mapping) else values, "")
 
 
 def limits_in_words(then: Mapping[str, Any]) -> str:

@@ -15,7 +15,12 @@ def amount(estimate: Mapping[str, Any] | None) -> str:
     unit, scale = scaled_unit(estimate["unit"], estimate["central"])
     central, low, high = (number(estimate[name] * scale) for name in ("central", "low", "high"))
     span = "" if low == high else f"{low}-{high}, "
-    return f"{central} {unit} ({span}{estimate['basis']})"
+    return f"{central} {unit} ({span}{basis(estimate)})"
+
+
+def basis(estimate: Mapping[str, Any]) -> str:
+    """The basis in words: what a shape proxy told is not what the model itself would."""
+    return "measured here (shape proxy)" if estimate.get("proxy") else str(estimate["basis"])
 
 
 def short(estimate: Mapping[str, Any] | None) -> str:

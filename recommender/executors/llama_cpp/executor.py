@@ -72,7 +72,12 @@ class LlamaSession:
         }
 
     def tokenize(self, text: str) -> list[int]:
-        return tokenize(self._vocabulary, text, special=False)
+        return self._tokens(text, special=False)
+
+    def _tokens(self, text: str, *, special: bool) -> list[int]:
+        if binding().llama_vocab_type(self._vocabulary) == binding().LLAMA_VOCAB_TYPE_NONE:  # llama.cpp would end the process
+            raise Unsupported("the file holds no tokenizer")
+        return tokenize(self._vocabulary, text, special=special)
 
     def generate(self, prompt: Sequence[int], n_tokens: int, on_token: Callable[[], None]) -> list[int]:
         self._check(prompt, len(prompt) + n_tokens - 1)
@@ -100,7 +105,7 @@ class LlamaSession:
         return rows
 
     def complete(self, text: str, n_tokens: int) -> str:
-        return detokenize(self._vocabulary, self.generate(tokenize(self._vocabulary, text, special=True), n_tokens, lambda: None))
+        return detokenize(self._vocabulary, self.generate(self._tokens(text, special=True), n_tokens, lambda: None))
 
     def close(self) -> None:
         library = binding()

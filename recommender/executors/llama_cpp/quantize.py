@@ -41,7 +41,7 @@ class LlamaQuantize:
     def prepare(self, job: PrepareJob, say: Callable[[str], None]) -> Prepared:
         """Raises Unsupported (unknown level, no importance matrix, quantized already), WrongOutput (nothing changed), ModelFileError, OutOfMemory."""
         level = str(job.scheme["key"])
-        file_type = _file_type(level)
+        number = file_type(level)
         source = _model_file(job.source)
         before = held_tensors(source)
         if level == "MXFP4" and not any("_exps." in name for name in before):
@@ -50,7 +50,7 @@ class LlamaQuantize:
         artifact = job.out / "model.gguf"
         say(f"quantizing {len(before)} tensors to {level}{' by an importance matrix' if importance else ''}")
         try:
-            _quantize(source, artifact, file_type, importance, job.threads)
+            _quantize(source, artifact, number, importance, job.threads)
             after = held_tensors(artifact)
             _check(before, after, level)
         except StepFailed:
@@ -59,7 +59,7 @@ class LlamaQuantize:
         return Prepared(artifact=artifact.name, facts=_facts(after, level, importance))
 
 
-def _file_type(level: str) -> int:
+def file_type(level: str) -> int:
     """llama.cpp's number of a level. Raises Unsupported when there is none."""
     library = binding()
     spelled = {"F32": "ALL_F32", "MXFP4": "MOSTLY_MXFP4_MOE"}.get(level, f"MOSTLY_{level}")

@@ -300,3 +300,44 @@ def files(model: str, out: str) -> dict[str, str]:
     for key in ("Q8_0", "Q4_0"):
         quantize(source, Path(out, key), {"key": key})
     return {key: str(Path(out, key, "model.gguf")) for key in ("F32", "Q8_0", "Q4_0")}
+
+
+def _proxy(model: Mapping[str, Any], level: str, n_layers: int, out: Path) -> Path:
+    from recommender.executors.llama_cpp.shape_proxy import PROXY
+    from recommender.ports import ProxyJob
+
+    out.mkdir(parents=True)
+    return out / PROXY.write(ProxyJob(model=model, scheme={"key": level}, n_layers=n_layers, out=out)).artifact
+
+
+def proxy_beside_quantized(model: dict[str, Any], level: str, folder: str) -> dict[str, Any]:
+    """Types by tensor of a proxy of all layers and of what the quantizer makes of the same shapes, and the sizes of both files."""
+    from recommender.executors.llama_cpp.tensors import held_tensors
+
+    plain = _proxy(model, "F16", model["n_layers"], Path(folder) / "plain")
+    quantize(plain, Path(folder) / "quantized", {"key": level})
+    files = (_proxy(model, level, model["n_layers"], Path(folder) / "proxy"), Path(folder) / "quantized" / "model.gguf")
+    proxy, quantized = ({name: tensor.type for name, tensor in held_tensors(path).items()} for path in files)
+    return {"proxy": proxy, "quantized": quantized, "sizes": [path.stat().st_size for path in files]}
+
+
+def proxies_of_two_depths(model: dict[str, Any], level: str, folder: str) -> dict[str, Any]:
+    """Proxies of two and four layers, the deeper one run: placement, tokens, logits; bytes of the tensors."""
+    import numpy as np
+
+    from recommender.executors.llama_cpp.executor import RUNNER
+    from recommender.executors.llama_cpp.tensors import held_tensors
+
+    paths = [_proxy(model, level, n, Path(folder) / str(n)) for n in (2, 4)]
+    held = [held_tensors(path) for path in paths]
+    session = RUNNER.open(paths[1], {"n_threads": 1, "context": 128})
+    try:
+        return {
+            "layers": [len({name.split(".")[1] for name in tensors if name.startswith("blk.")}) for tensors in held], "n_vocab": session.n_vocab,
+            "tokens": session.generate([1, 2, 3], 4, lambda: None), "is_finite": bool(np.isfinite(session.logits([4, 5, 6])).all()),
+            "refused": attempt(session.tokenize, "text"), "left": sorted(path.name for path in paths[1].parent.iterdir()),
+            "bytes": [sum(tensor.size for tensor in tensors.values()) for tensors in held],
+            "bytes_without_layers": sum(tensor.size for name, tensor in held[0].items() if not name.startswith("blk.")),
+        }
+    finally:
+        session.close()

@@ -26,14 +26,14 @@ def test_the_files_are_made_once_and_run(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("benchmarks.local._PROMPT", 8)
     monkeypatch.setattr("benchmarks.local._OUTPUT", 8)
     monkeypatch.setattr("benchmarks.local._LIMITS", {"warm_up_calls": 1, "warm_up_seconds": 0.0, "samples": 1, "seconds": 0.1})
-    path = made(TINY, "Q8_0", tmp_path, 1)
+    path = made(TINY, "Q8_0", tmp_path)
     stamp = path.stat().st_mtime_ns
     assert set(count_types(held_tensors(path))) == {"Q8_0", "F32"}
     asked = [cell(decode_rate={"predicted": [0.0, 1.0, 1e9]}, prefill_rate={"predicted": [0.0, 1.0, 1e9]})]
     measure(asked, tmp_path, 2)
     assert all(len(asked[0][metric]["rounds"]) == 2 and min(asked[0][metric]["rounds"]) > 0 for metric in ("decode_rate", "prefill_rate"))
-    assert made(TINY, "Q8_0", tmp_path, 1).stat().st_mtime_ns == stamp
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["tiny-1m-F16.gguf", "tiny-1m-Q8_0.gguf"]
+    assert made(TINY, "Q8_0", tmp_path).stat().st_mtime_ns == stamp
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["tiny-1m-Q8_0.gguf"]
 
 
 def test_what_was_frozen_comes_back_and_a_change_is_found(tmp_path: Path) -> None:

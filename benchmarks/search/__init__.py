@@ -1,0 +1,1 @@
+"""How much of an exhaustive search a sweep needs: recorded grids, and sweeps replayed on them."""

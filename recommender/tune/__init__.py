@@ -1,0 +1,1 @@
+"""Search: sweeps over the run settings and schemes that the rules leave open."""
