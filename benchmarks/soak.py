@@ -2,8 +2,8 @@
 
     python -m benchmarks.soak [--minutes 10]
 
-The protocol's false winners and its power, two processes on one evidence store, kills at 20 random moments of `apply` and of `measure`, and our own
-overhead. Our numbers against the frameworks' own and the matrix of all schemes take a model each: `benchmarks.own_tools`, `benchmarks.matrix`.
+The protocol's false winners and its power, two processes on one evidence store, kills at 20 random moments of `apply` and of `measure`, of workers of a
+sweep and its database, our own overhead (of measuring, and of a sweep of 500 and 5 000 trials), and simulated nights. Our numbers against the frameworks' own and the matrix of all schemes take a model each: `benchmarks.own_tools`, `benchmarks.matrix`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ def main() -> None:
         [sys.executable, "-m", "benchmarks.overhead"],
         [sys.executable, "-m", "benchmarks.store_soak", "--minutes", str(asked.minutes)],
         kills,
+        [sys.executable, "-m", "benchmarks.search.overhead"],
+        [sys.executable, "-m", "benchmarks.search.kills"],
+        [sys.executable, "-m", "benchmarks.nights"],
         [sys.executable, "-m", "benchmarks.protocol"],
     ]
     codes = [_run(trial) for trial in trials]

@@ -47,11 +47,11 @@ def killed_at(process: subprocess.Popen[str], trial: int) -> bool:
 
 
 def ended(process: subprocess.Popen[str], timeout: float = 120.0) -> dict[str, Any]:
-    """What a worker says at its end."""
+    """What a worker says at its end; of several, the last one."""
     output, errors = process.communicate(timeout=timeout)
     if process.returncode:
         raise RuntimeError(errors)
-    return dict(json.loads(output))
+    return dict(json.loads(output.splitlines()[-1]))
 
 
 def rows(url: str, study: str) -> list[Row]:

@@ -91,6 +91,9 @@ class Processes:
     def clock(self) -> float:
         return time.monotonic()
 
+    def idle(self) -> None:
+        time.sleep(0.2)
+
     def judge(self, point: Point) -> Judged:
         return Judged(metrics={"file_size": 100.0}, artifact=point.choice)
 

@@ -1,16 +1,17 @@
 """A sweep over made-up points, as a command that can be killed and started again, and that others can join.
 
     python -m benchmarks.search.null_sweep --storage URL --study NAME [--points 24] [--seconds-a-trial 0.05] [--trials N] [--budget S] [--lease 3] [--seed 0]
-                                           [--sampler tpe|random|none] [--processes] [--elsewhere]
+                                           [--sampler tpe|random|none] [--processes] [--elsewhere] [--workers 1]
 
-Says each trial on standard error as it begins, and at the end one JSON document on standard output: how it ended, the points that are done, and the
-winner. `--elsewhere`: as if on another machine, whose processes nobody here can see. `--processes`: real ones, of the null executor.
+Says each trial on standard error as it begins, and at the end one line of JSON on standard output for each worker: how it ended, the points that are
+done, and the winner. `--elsewhere`: as if on another machine, whose processes nobody here can see. `--processes`: real ones, of the null executor.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import uuid
@@ -27,8 +28,15 @@ META: dict[str, Any] = {"model": "null", "objectives": [{"metric": METRIC, "bett
 
 
 def main() -> None:
-    """Run it, or go on with it."""
+    """Run it, or go on with it: so many processes, each a worker."""
     asked = _arguments()
+    children = [child for _ in range(asked.workers - 1) if (child := os.fork()) or _work(asked)]
+    _work(asked, is_child=False)
+    for child in children:
+        os.waitpid(child, 0)
+
+
+def _work(asked: argparse.Namespace, *, is_child: bool = True) -> None:
     space = space_of(asked.points)
     worker = f"elsewhere-{uuid.uuid4().hex[:8]}" if asked.elsewhere else ""
     record = Record(asked.storage, f"{asked.study}/null", directions=["up"], meta={**META, "seed": asked.seed}, worker=worker, lease=asked.lease, patience=asked.patience, say=_say)
@@ -41,7 +49,10 @@ def main() -> None:
         ended = sweep.run()
     judgement = ended.comparison.judgement if ended.comparison else None
     done = sorted((row.point, row.round) for row in record.rows() if row.state == "COMPLETE")
-    json.dump({"ended": ended.ended, "spent": ended.spent, "done": done, "winner": judgement.winner if judgement else "", "worker": record.worker}, sys.stdout)
+    told = {"ended": ended.ended, "spent": ended.spent, "done": done, "winner": judgement.winner if judgement else "", "worker": record.worker}
+    os.write(sys.stdout.fileno(), (json.dumps(told) + "\n").encode())  # one call: lines of several workers do not mix
+    if is_child:
+        os._exit(0)
 
 
 def _say(line: str) -> None:
@@ -60,6 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--patience", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sampler", choices=("tpe", "random", "none"), default="tpe")
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--processes", action="store_true")
     parser.add_argument("--elsewhere", action="store_true")
     return parser.parse_args()

@@ -18,8 +18,6 @@ from recommender.measure.campaign import BUDGETS, Found, Settings, Subject
 from recommender.measure.compare import compare
 from recommender.measure.data import Data
 
-_FAR = ("ssh", "adb", "plink", "dbclient")  # such a command runs elsewhere
-
 
 def measured_remotely(options: Mapping[str, Any]) -> tuple[Found, Subject]:
     """One choice, round after round, each an invocation of the user's command.
@@ -28,11 +26,11 @@ def measured_remotely(options: Mapping[str, Any]) -> tuple[Found, Subject]:
         UsageError: which device it is was not said, no choice fits, a template or parser that is wrong. DeviceLost: the device vanished.
         ActionFailed: the command gave no figure.
     """
-    from recommender.executors.remote.runner import Remote, push, take_remote
+    from recommender.executors.remote.runner import FAR, Remote, push, take_remote
 
     began, started = time.monotonic(), time.time()
     program = Path(options["runner"].split()[0]).name if options["runner"].split() else ""
-    if options["target"] == "this-machine" and program in _FAR:
+    if options["target"] == "this-machine" and program in FAR:
         raise UsageError(f"--runner {program} ...: which device is that? name it, so that its figures are kept for it", hints=("recommend measure --target raspberry-pi-5 ...", "recommend catalog list machines"))
     situation = decided(options, options["artifact"])
     choice = _choice(situation, options["choices"])

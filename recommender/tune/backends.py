@@ -14,7 +14,9 @@ INSTALL = "pip install 'edge-recommender[tune]'"
 GRPC_PORT = 13000  # of Optuna's proxy
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0  # seconds between attempts on a storage that is away
 _ATTEMPTS = 5  # at opening: workers that begin at once make the tables at once, and all but one fail
-_AWAY = {"OperationalError", "InterfaceError", "DisconnectionError", "RpcError", "ConnectionError", "TimeoutError"}  # as drivers and libraries name them
+_AWAY = {"OperationalError", "InterfaceError", "DisconnectionError", "ConnectionError", "TimeoutError"}  # as drivers and libraries name them
+_AWAY_CODES = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED"}  # of gRPC
+_BEHIND = "is raised during the commit"  # what a proxy says of any fault of the database behind it
 _HINTS = ("--storage journal:sweep.log", "--storage sqlite:///sweep.db", "--storage postgresql://user@host/sweeps", "--storage grpc://host:13000")
 
 T = TypeVar("T")
@@ -164,7 +166,11 @@ class Patience:
 
 def is_away(error: BaseException | None) -> bool:
     """Whether an error, or one that it comes from, is one of the connection."""
-    return error is not None and (bool(_AWAY & {kind.__name__ for kind in type(error).__mro__}) or is_away(error.__cause__))
+    if error is None:
+        return False
+    if "RpcError" in {kind.__name__ for kind in type(error).__mro__}:
+        return error.code().name in _AWAY_CODES or _BEHIND in str(error.details())  # type: ignore[attr-defined]
+    return (bool(_AWAY & {kind.__name__ for kind in type(error).__mro__}) or is_away(error.__cause__))
 
 
 def said(error: BaseException) -> str:

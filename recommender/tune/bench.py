@@ -35,3 +35,6 @@ class Bench(Protocol):
 
     def clock(self) -> float:
         """Seconds that passed, as the budget counts them."""
+
+    def idle(self) -> None:
+        """Let a second pass: the sweep waits for what another worker is at."""

@@ -12,6 +12,8 @@ from recommender.tune.importance import importance
 from recommender.tune.space import Point, settings_in
 from recommender.tune.storage import Row
 
+TOLD = ("verdict", "why", "winner", "best", "tied", "settle", "confirmed", "ended", "spent_s", "pruned_by_estimate")  # of the last end, as long as no trial came after it
+
 
 def merged(studies: Mapping[str, tuple[Mapping[str, Any], Sequence[Row]]]) -> dict[str, Any]:
     """`studies`: name/class -> (what it was begun with, its trials). The document of the class with the most trials, `classes` for all, and `fleet`."""
@@ -27,7 +29,9 @@ def _document(meta: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
     points = {row.point: _point(row) for row in rows if row.point}
     objectives = meta["objectives"]
     shares = importance(rows, [row["metric"] for row in objectives], [row["better"] for row in objectives])
-    return report.document({name: value for name, value in meta.items() if name != "estimates"}, rows, points, meta.get("estimates", {}), needs=needs, importance=shares)
+    found = report.document({name: value for name, value in meta.items() if name not in ("estimates", "last")}, rows, points, meta.get("estimates", {}), needs=needs, importance=shares)
+    last = meta.get("last") or {}
+    return {**found, **{name: last[name] for name in TOLD}} if last.get("n_trials") == len(rows) else found
 
 
 def _point(row: Row) -> Point:

@@ -16,17 +16,19 @@ from recommender.measure.campaign import Campaign
 from recommender.measure.repetition import Repetition
 from recommender.measure.take import Run, options_of, take
 from recommender.tune.bench import Judged
+from recommender.tune.exchange import Exchange
 from recommender.tune.space import Point
 
 _CHANGES_OUTPUT = ("kv_cache_type", "precision", "dynamic_quantization_group_size")  # settings that a gate must see; all others only change speed
+_POLL = 1.0  # seconds between looks at what another worker is at
 SECONDS = {"quick": 3.0, "normal": 12.0, "strict": 40.0}  # that a repetition is allowed
 
 
 class Live:
-    """A `Bench`. `campaign` brings the answer, the weights, the data and where everything lies."""
+    """A `Bench`. `campaign` brings the answer, the weights, the data and where everything lies; `exchange` the artifacts that other machines make."""
 
-    def __init__(self, campaign: Campaign, *, spin: str, seconds: float | None = None):
-        self._campaign, self._spin = campaign, spin
+    def __init__(self, campaign: Campaign, *, spin: str, seconds: float | None = None, exchange: Exchange | None = None):
+        self._campaign, self._spin, self._exchange = campaign, spin, exchange
         self._choices = {choice["id"]: choice for choice in campaign.subject.document["choices"]}
         self._made: dict[str, Made] = {}
         self._judged: dict[tuple[Any, ...], Judged] = {}
@@ -36,12 +38,19 @@ class Live:
     def clock(self) -> float:
         return time.monotonic()
 
+    def idle(self) -> None:
+        if self._exchange:
+            self._exchange.serve()
+        time.sleep(_POLL)
+
     def choice_of(self, point: Point) -> dict[str, Any]:
         """The answer's choice with the point's settings."""
         choice = self._choices[point.choice]
         return {**choice, "options": {**choice["options"], **{name: value for name, value in point.settings.items() if name != "spin"}}}
 
     def judge(self, point: Point) -> Judged:
+        if self._exchange:
+            self._exchange.serve()
         key = (point.choice, *(point.settings.get(name) for name in _CHANGES_OUTPUT))
         if key not in self._judged:
             self._judged[key] = self._judge(point)
@@ -50,9 +59,13 @@ class Live:
     def _judge(self, point: Point) -> Judged:
         choice = self.choice_of(point)
         try:
-            made = self._made[point.choice] = self._made.get(point.choice) or self._campaign.make(choice)
+            make = self._exchange.made if self._exchange else self._campaign.make
+            made = self._made[point.choice] = self._made.get(point.choice) or make(choice)
         except (StepFailed, ExecutorUnavailable, UsageError) as error:
             return Judged(refusal=error.message, kind=getattr(error, "kind", "unsupported"))
+        return self._gated(choice, made)
+
+    def _gated(self, choice: dict[str, Any], made: Made) -> Judged:
         told = gate.judge(self._campaign, [choice], {choice["id"]: made})[choice["id"]]
         if told["verdict"] == "lost":
             raise DeviceLost(told["reason"])

@@ -24,6 +24,7 @@ _START = {"device": 0.06, "path": 0.05, "scheme": 0.012, "choice": 0.01, "point"
 _SETTING, _OWN_SHARE = 0.03, 0.15  # of a setting whose row guesses nothing; what a choice has of it for itself
 _UNKNOWN = 1.0  # variance of a point without an estimate, beside all others
 _STEPS = (1 / 8, 1 / 3, 3.0, 8.0)  # factors that the fit tries on each variance
+_WIDER = (1.0, 3.0, 10.0, 30.0, 100.0)  # factors on all variances together
 _PENALTY = 0.5 / log(6) ** 2  # a factor of six costs half a nat
 _FIT_FROM, _FIT_AGAIN = 4, 1.3  # observations; and growth after which it is fitted anew
 _MOST = 240  # observations that count: the best and the newest; the cost grows with their cube
@@ -63,6 +64,8 @@ class Posterior:
             self._predicted = None
             if not self._has_estimates:  # what is usual is then what was measured
                 self._prior[:] = np.median(self._values)
+            if self.fits and len(self._rows) < _FIT_FROM:
+                self._widen(*self._kept())
             if self.fits and len(self._rows) >= max(_FIT_FROM, _FIT_AGAIN * self._fitted_at):
                 self._fit(*self._kept())
                 self._fitted_at = len(self._rows)
@@ -133,12 +136,22 @@ class Posterior:
                     if (found := self._likelihood(rows, residuals, tried)) > best + 1e-6:
                         best, self.variances = found, tried
 
-    def _likelihood(self, rows: np.ndarray, residuals: np.ndarray, variances: Mapping[str, float]) -> float:
-        """Log marginal likelihood, less the penalty."""
+    def _widen(self, rows: np.ndarray, residuals: np.ndarray) -> None:
+        """A first measurement far from its estimate says that all estimates may be: everything but noise by one factor, until there is enough to tell more."""
+        def scaled(factor: float) -> dict[str, float]:
+            return {name: value * (1.0 if name == "noise" else factor) for name, value in self._starts.items()}
+
+        def told(factor: float) -> float:
+            return self._likelihood(rows, residuals, scaled(factor), penalty=_PENALTY * log(factor) ** 2)
+
+        self.variances = scaled(max(_WIDER, key=told))
+
+    def _likelihood(self, rows: np.ndarray, residuals: np.ndarray, variances: Mapping[str, float], penalty: float | None = None) -> float:
+        """Log marginal likelihood, less the penalty (by default that of each variance for leaving its start)."""
         lower = np.linalg.cholesky(self._covariance(rows, rows, variances) + variances["noise"] * np.eye(len(rows)))
         white = np.linalg.solve(lower, residuals)
         fit = -0.5 * float(white @ white) - float(np.log(np.diag(lower)).sum()) - 0.5 * len(rows) * log(2 * pi)
-        return fit - _PENALTY * sum(log(value / self._starts[name]) ** 2 for name, value in variances.items())
+        return fit - (penalty if penalty is not None else _PENALTY * sum(log(value / self._starts[name]) ** 2 for name, value in variances.items()))
 
 
 def single_threaded() -> AbstractContextManager[object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from math import exp
 from random import Random
@@ -12,6 +13,7 @@ from recommender.tune.bench import Judged
 from recommender.tune.space import Point
 
 _SAMPLES = 12  # of a replayed repetition
+_POLL = 0.5  # seconds of real time: none of a replay's pass
 
 
 class Replay:
@@ -27,6 +29,9 @@ class Replay:
 
     def clock(self) -> float:
         return self._now
+
+    def idle(self) -> None:
+        time.sleep(_POLL)
 
     def judge(self, point: Point) -> Judged:
         told = self._grid["choices"][point.choice]

@@ -51,13 +51,17 @@ class Proposals:
     def learn(self, rows: Sequence[Row]) -> None:
         """Finished trials of the record, each once."""
         for row in rows:
-            if row.state == "COMPLETE" and row.values and row.number not in self._seen:
+            if row.state == "COMPLETE" and row.values and row.number not in self._seen and self._is_of_space(row):
                 self._seen.add(row.number)
                 distributions = {name: self._distribution(name) for name in row.params}
                 self._tell(self._optuna.trial.create_trial(
                     params=dict(row.params), distributions=distributions, values=list(row.values),
                     system_attrs={"constraints": [float(value) for value in row.outcome.get("violations", ())]} if row.outcome.get("violations") else {},
                 ))  # fmt: skip
+
+    def _is_of_space(self, row: Row) -> bool:
+        """Another machine of the class may have run what this one cannot."""
+        return all(value in self._space.domains.get(name, ()) for name, value in row.params.items())
 
     def _tell(self, trial: Any) -> None:
         """One more; when there are too many, the newer half stays, and of the older half the better one by the first objective."""

@@ -8,9 +8,11 @@ deadlines by their clocks: machines of a sweep must agree to within half a lease
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +24,10 @@ LEASE = 120.0  # seconds; renewed by the worker that holds it
 PATIENCE = 600.0  # seconds that a storage may be away
 _AT_FIRST = 10.0  # seconds that it may be away when it is opened: then it is more likely a wrong address
 _GRACE = 2 * LONGEST_PAUSE  # seconds after a storage came back in which those who waited for it tell what they have
-_KEY, _WORKER, _DEADLINE, _NONCE, _OUTCOME, _WHY = "key", "worker", "deadline", "nonce", "outcome", "why"
+_KEY, _WORKER, _DEADLINE, _NONCE, _OUTCOME, _WHY, _PARAMETERS = "key", "worker", "deadline", "nonce", "outcome", "why", "parameters"
 _SAME = ("model", "model_hash", "objectives", "workload", "class")  # what makes a sweep this one
+BESIDE = "artifacts:"  # begins the names of studies that are no sweeps: who makes what for whom
+_OTHER_VALUES = "dynamic value space"  # Optuna's words for a parameter whose set of values is another one than before
 LAPSED = "its lease ran out: the worker died or hangs"
 TAKEN = "another worker had it first"
 
@@ -77,6 +81,7 @@ class Record:
         wanted: list[Any] = ["maximize" if better == "up" else "minimize" for better in directions]
         self._study = self._patiently(lambda: optuna.create_study(storage=self._storage, study_name=name, directions=wanted, load_if_exists=True), min(_AT_FIRST, patience))
         self._id = self._study._study_id
+        self._domains: dict[str, Any] = {}  # of parameters, as the study has them
         self._finished: dict[int, Row] = {}  # they do not change any more
         self.meta = self._same(dict(meta))
         self.first = int(self.kept("ended") or 0)
@@ -94,7 +99,11 @@ class Record:
 
     def kept(self, name: str) -> Any:
         """What `keep` was given; None where it was not."""
-        return self._patiently(lambda: self._study.user_attrs).get(name)
+        return self.all_kept().get(name)
+
+    def all_kept(self) -> dict[str, Any]:
+        """By name."""
+        return dict(self._patiently(lambda: self._study.user_attrs))
 
     def keep(self, name: str, value: Any) -> None:
         """Something of the study as a whole, for all its workers."""
@@ -108,17 +117,20 @@ class Record:
 
     def claim(self, point: str, round: int, params: Mapping[str, str], domains: Mapping[str, Sequence[str]]) -> Claim | None:
         """This point in this round for this worker; None when it is done or somebody else has it."""
-        from optuna.distributions import CategoricalDistribution
-        from optuna.trial import TrialState, create_trial
+        from optuna.trial import TrialState
 
         key = f"{point}#{round}"
-        if any(_holds(trial, key) for trial in self._trials()):
-            return None
-        attributes = {_KEY: key, _WORKER: self.worker, _DEADLINE: self._clock() + self.lease, _NONCE: uuid.uuid4().hex}
-        template = create_trial(
-            state=TrialState.RUNNING, params=dict(params), user_attrs=attributes, distributions={name: CategoricalDistribution(tuple(domains[name])) for name in params},
-        )
-        trial_id = self._created(template)
+        attributes = {_PARAMETERS: dict(params), _KEY: key, _WORKER: self.worker, _NONCE: uuid.uuid4().hex}
+        for attempt in (1, 2):
+            trials = self._trials()
+            if any(_holds(trial, key) for trial in trials):
+                return None
+            try:
+                trial_id = self._created(self._template({**attributes, _DEADLINE: self._clock() + self.lease}, params, domains, trials))
+                break
+            except Exception as error:  # as the storage, or a proxy before it, says it
+                if attempt == 2 or _OTHER_VALUES not in str(error):
+                    raise
         trials = self._trials()
         own = next(trial for trial in trials if trial._trial_id == trial_id)
         claim = Claim(trial_id=trial_id, number=own.number, point=point, round=round)
@@ -126,6 +138,20 @@ class Record:
             return claim
         self.tell(claim, None, state="PRUNED", why=TAKEN)
         return None
+
+    def _template(self, attributes: Mapping[str, Any], params: Mapping[str, str], domains: Mapping[str, Sequence[str]], trials: Sequence[Any]) -> Any:
+        """A storage takes one set of values for each parameter of a study: that of its first trial. Machines of a class may differ in what they can run:
+        values beyond it are kept with the trial all the same, but not as Optuna's parameters."""
+        from optuna.distributions import CategoricalDistribution
+        from optuna.trial import TrialState, create_trial
+
+        for name in params.keys() - self._domains.keys():
+            first = next((trial for trial in trials if name in trial.distributions), None)
+            if first is not None:
+                self._domains[name] = first.distributions[name]
+        found = {name: self._domains.get(name) or CategoricalDistribution(tuple(domains[name])) for name in params}
+        shown = {name: value for name, value in params.items() if value in found[name].choices}
+        return create_trial(state=TrialState.RUNNING, params=shown, user_attrs=dict(attributes), distributions={name: found[name] for name in shown})
 
     def _created(self, template: Any) -> int:
         """A creation whose answer was lost is found by its nonce: it is not made twice."""
@@ -146,6 +172,23 @@ class Record:
             self._storage.set_trial_user_attr(claim.trial_id, _DEADLINE, self._clock() + self.lease)
         except Exception:  # noqa: BLE001  the next renewal or `tell` will see
             return
+
+    @contextmanager
+    def leased(self, claim: Claim) -> Iterator[None]:
+        """The lease is renewed meanwhile."""
+        done = threading.Event()
+
+        def renew() -> None:
+            while not done.wait(self.lease / 3):
+                self.renew(claim)
+
+        thread = threading.Thread(target=renew, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
 
     def tell(self, claim: Claim, values: Sequence[float] | None, *, state: str = "COMPLETE", why: str = "", outcome: Mapping[str, Any] | None = None) -> bool:
         """End a claim: COMPLETE with values, FAIL or PRUNED with why. False when it had ended before: its lease had lapsed and it was taken away."""
@@ -213,18 +256,19 @@ def _holds(trial: Any, key: str) -> bool:
 
 
 def names(url: str) -> list[str]:
-    """Names of the studies in a storage."""
+    """Names of the sweeps in a storage, each with its class."""
     import optuna
 
-    return list(optuna.get_all_study_names(storage_of(url)))
+    return [name for name in optuna.get_all_study_names(storage_of(url)) if not name.startswith(BESIDE)]
 
 
 def rows_of(url: str, name: str) -> tuple[dict[str, Any], list[Row]]:
-    """What a study was begun with, and its trials; nothing is written."""
+    """What a study was begun with, with what its last end was told as under `last`, and its trials; nothing is written."""
     import optuna
 
     study = optuna.load_study(study_name=name, storage=storage_of(url))
-    return dict(study.user_attrs.get("meta", {})), [_row(trial) for trial in study.get_trials(deepcopy=False)]
+    told = study.user_attrs
+    return {**told.get("meta", {}), "last": told.get("last", {})}, [_row(trial) for trial in study.get_trials(deepcopy=False)]
 
 
 def _row(trial: Any) -> Row:
@@ -233,6 +277,6 @@ def _row(trial: Any) -> Row:
     point, _, round = str(told.get(_KEY, "")).rpartition("#")
     why = "" if state == "COMPLETE" else str(told.get(_WHY, ""))
     return Row(
-        number=trial.number, state=state, point=point, round=int(round or 0), params=dict(trial.params), worker=str(told.get(_WORKER, "")),
+        number=trial.number, state=state, point=point, round=int(round or 0), params=dict(told.get(_PARAMETERS, trial.params)), worker=str(told.get(_WORKER, "")),
         deadline=float(told.get(_DEADLINE, 0.0)), values=tuple(trial.values or ()), why=why, outcome={} if why == LAPSED else told.get(_OUTCOME, {}),
     )

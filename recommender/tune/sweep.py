@@ -5,10 +5,7 @@ All that is known lies in the record: a sweep that was killed goes on from there
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import inf
 from random import Random
@@ -35,7 +32,6 @@ _RESERVE = 0.3  # of the budget for the final, where it is that long
 _KEPT_SAMPLES = 64  # of a metric in the record
 _OK = "COMPLETE"
 _ATTEMPT = 100  # added to the round of a claim for each further attempt
-_POLL = 1.0  # seconds between looks at a trial that another worker has
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,13 +75,14 @@ class Sweep:
     _seconds: dict[str, list[float]] = field(default_factory=dict)  # framework -> what its trials took
     _known: set[int] = field(default_factory=set)
     _rows: list[Row] = field(default_factory=list)  # as last read
+    _taken: set[str] = field(default_factory=set)  # points that somebody is at
     _before: float = 0.0  # seconds that the sweep had spent when this worker came
     _making_took: dict[str, float] = field(default_factory=dict)  # choice -> seconds of making and judging
     _seen: set[tuple[str, int]] = field(default_factory=set)
 
     def run(self) -> Ended:
         """Raises DeviceLost when the device vanished; what was measured is in the record."""
-        self._began, self._at = self.bench.clock(), self.space.by_id()
+        self._began, self._at, self._scatter = self.bench.clock(), self.space.by_id(), Random(self.record.worker)
         self._before = max((float(row.outcome.get("spent_s", 0.0)) for row in self._recent(self.record.rows())), default=0.0)
         final = self._begun_final()
         ended = str(final.get("ended", ""))
@@ -113,6 +110,7 @@ class Sweep:
         for point in self.record.give_back_lapsed():
             self.say(f"{point}: given back: its worker died or hangs")
         rows = self._rows = self.record.rows()
+        self._taken = {row.point for row in rows if row.state == "RUNNING"}
         for row in rows:
             if row.number in self._known or row.point not in self._at or row.state not in (_OK, "FAIL"):
                 continue
@@ -153,32 +151,37 @@ class Sweep:
     def _try_next(self) -> str:
         """One trial; a word when none is left, or none that the budget reaches."""
         tried: set[str] = set()
-        left, ended = self._left(), "settled"
+        left, ended, skip, has_skipped = self._left(), "settled", 0, False
         for point in self._wanted():
             if point.id in tried:
                 continue
             tried.add(point.id)
+            if skip:
+                skip, has_skipped = skip - 1, True
+                continue
             if self.outlook.measured and self._cost(point.id) + self._making(point) > left:
                 ended = "budget"
                 continue
             claim = self.record.claim(point.id, SCREENING, point.parameters, self.space.domains)
-            if claim is None:
+            if claim is None:  # workers that ask at the same moment want the same: they scatter, or they would meet again and again
                 self._learn()
+                skip = self._scatter.randrange(len(self._taken) + 1)
                 continue
             self._measure(claim, point)
             return ""
+        if has_skipped:
+            return ""
         if ended == "settled" and left > 0 and any(row.state == "RUNNING" and row.round == SCREENING for row in self._rows):
-            time.sleep(_POLL)  # what others are at may tell more, or come back
+            self.bench.idle()  # what others are at may tell more, or come back
             return ""
         return ended
 
     def _wanted(self) -> Iterator[Point]:
         """Points to try, the most wanted first."""
         closed = self.outlook.hopeless()
-        taken = {row.point for row in self._rows if row.state == "RUNNING"}
 
         def is_open(name: str) -> bool:
-            return name not in self.outlook.measured and name not in self.outlook.closed and name not in closed and name not in taken
+            return name not in self.outlook.measured and name not in self.outlook.closed and name not in closed and name not in self._taken
 
         for point in self._starts():
             if is_open(point.id):
@@ -224,7 +227,7 @@ class Sweep:
     def _measure(self, claim: Claim, point: Point) -> Repetition | None:
         """Make, judge, run, tell. None where it did not come to running."""
         began = self.bench.clock()
-        with self._leased(claim):
+        with self.record.leased(claim):
             judged = self.bench.judge(point)
             made = self.bench.clock() - began
             self._making_took.setdefault(point.choice, made)
@@ -237,9 +240,10 @@ class Sweep:
         metrics = {**process_metrics(found), **judged.metrics} if found.ok else {}
         if any(metrics.get(metric) is None for metric in self.objectives):
             why = f"{found.kind}: {found.message}" if not found.ok else f"it gave no {next(m for m in self.objectives if metrics.get(m) is None)}"
-            self._tell_failure(claim, point, found.kind, why, "measure", began, found)
-            if found.kind == "lost":
+            if found.kind == "lost":  # which says nothing of the point
+                self.record.tell(claim, None, state="PRUNED", why=why)
                 raise DeviceLost(found.message or f"the device was lost while {point.id} was measured")
+            self._tell_failure(claim, point, found.kind, why, "measure", began, found)
             return found
         outcome = {**self._common(began, found), "made_s": made, "metrics": metrics, "violations": self._violations(metrics), "artifact": judged.artifact, "quality": dict(judged.quality)}
         self.record.tell(claim, [metrics[metric] for metric in self.objectives], outcome=outcome)
@@ -267,23 +271,6 @@ class Sweep:
                 found.append(gap / abs(need.bound) if need.bound else gap)
         return found
 
-    @contextmanager
-    def _leased(self, claim: Claim) -> Iterator[None]:
-        """The lease is renewed while the point is measured."""
-        done = threading.Event()
-
-        def renew() -> None:
-            while not done.wait(self.record.lease / 3):
-                self.record.renew(claim)
-
-        thread = threading.Thread(target=renew, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
-
     # --- the final -----------------------------------------------------------------------------------------------------
 
     def _begun_final(self) -> dict[str, Any]:
@@ -301,7 +288,7 @@ class Sweep:
         rows = {point: row for point, row in self.outlook.ranges(objective).items() if point in self.outlook.done() and self.outlook.is_feasible(point)}
         seconds = {point: self._cost(point) for point in rows}
         left = self.limits.budget - self.spent()
-        names = list(begun.get("names", ())) or finalists(rows, best, METRICS[objective][1], seconds=seconds, left=left)
+        names = [name for name in begun.get("names", ()) if name in rows] or finalists(rows, best, METRICS[objective][1], seconds=seconds, left=left)
         self.record.keep("final", {"first": self.record.first, "ended": ended, "names": names})
         baseline = self.baseline if self.baseline in names else names[0]
         rounds = self._repetitions()
@@ -315,14 +302,14 @@ class Sweep:
         """A further repetition, as a trial of its own; what another worker has taken is not taken twice, what this race has seen is (it was disturbed)."""
         attempt = int((name, round) in self._seen)
         self._seen.add((name, round))
+        key = (name, round + _ATTEMPT * attempt)
         while True:
-            claim = self.record.claim(name, round + _ATTEMPT * attempt, self._at[name].parameters, self.space.domains)
-            if claim is not None:
+            rows = [row for row in self.record.rows() if (row.point, row.round) == key]
+            if done := next((row for row in rows if row.state in (_OK, "FAIL") and row.outcome), None):
+                return repetition(done) if done.state == _OK else Repetition(candidate=name, round=round, kind="crash", message=done.why)
+            if all(row.state != "RUNNING" for row in rows) and (claim := self.record.claim(*key, self._at[name].parameters, self.space.domains)):
                 return self._measure(claim, self._at[name]) or Repetition(candidate=name, round=round, kind="unsupported", message="it could not be made again")
-            rows = [row for row in self.record.rows() if (row.point, row.round) == (name, round + _ATTEMPT * attempt) and row.state in (_OK, "FAIL") and row.outcome]
-            if rows:
-                return repetition(rows[-1]) if rows[-1].state == _OK else Repetition(candidate=name, round=round, kind="crash", message=rows[-1].why)
-            time.sleep(_POLL)
+            self.bench.idle()
             self.record.give_back_lapsed()
 
     def _repetitions(self) -> list[Repetition]:

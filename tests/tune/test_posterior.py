@@ -87,3 +87,12 @@ def test_gain_is_expected_where_it_may_be_found():
     mean, deviation = np.log([100.0, 100.0, 50.0]), np.array([0.1, 0.3, 0.1])
     gain = expected_gain(mean, deviation, float(np.log(105)), "up")
     assert gain[1] > gain[0] > gain[2] > 0
+
+
+def test_a_first_measurement_far_from_its_estimate_puts_all_estimates_in_doubt():
+    near, far = _posterior(), _posterior()
+    near.observe("alpha/cpu/F16?n_threads=2", 40.0)
+    far.observe("alpha/cpu/F16?n_threads=2", 400.0)
+    other = AT["beta/cpu/Q4_0?hint=a&n_threads=2"]
+    assert far.predict()[1][other] > 2 * near.predict()[1][other]
+    assert far.interval()[2][other] > 400

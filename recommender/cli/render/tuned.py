@@ -63,7 +63,7 @@ def _listed(head: str, lines: list[str]) -> Iterator[str]:
 
 def _shares(document: Document) -> Iterator[str]:
     for metric, found in parts.shares(document):
-        yield f"What matters for {wording.name_of(metric)}"
+        yield f"What matters for {wording.name_of(metric)} (settings: within the trials of their framework)"
         yield aligned(("PARAMETER", "SHARE", ""), [(name, f"{share:.0%}", "#" * round(_BAR * share)) for name, share in found], right=frozenset({1}))
 
 

@@ -69,7 +69,7 @@ def _points(document: Document) -> str:
 def _shares(document: Document) -> str:
     found = parts.shares(document)
     return "".join(
-        _figure(plot.bars(rows, f"What matters for {wording.name_of(metric)}", f"share{number}"), f"{wording.name_of(metric)}: share of its variation that a parameter explains.")
+        _figure(plot.bars(rows, f"What matters for {wording.name_of(metric)}", f"share{number}"), f"{wording.name_of(metric)}: share of its variation that a parameter explains; of settings, within the trials of their framework.")
         for number, (metric, rows) in enumerate(found)
     )
 

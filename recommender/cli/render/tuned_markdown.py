@@ -25,7 +25,7 @@ def markdown(document: Document) -> str:
     lines += _section("Points that were measured", _table(("", "point", *named), points))
     lines += _section("Best so far", _table(("after", goals[0], "point"), parts.best_so_far(document)))
     for metric, found in parts.shares(document):
-        lines += _section(f"What matters for {wording.name_of(metric)}", _table(("parameter", "share"), [(name, f"{share:.0%}") for name, share in found]))
+        lines += _section(f"What matters for {wording.name_of(metric)} (settings: within the trials of their framework)", _table(("parameter", "share"), [(name, f"{share:.0%}") for name, share in found]))
     lines += _section("Estimate against measurement", [*(f"- {escaped(line)}" for line in parts.agreement(document)), "", *_table(("point", f"{goals[0]} estimated", "measured"), estimates)] if estimates else [])
     lines += _section("Never run", [f"- {escaped(line)}" for line in parts.never_run(document)])
     lines += _section("By class of machine", _table(("class", "verdict", "winner", "trials", *goals), parts.class_rows(document)))

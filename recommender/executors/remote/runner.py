@@ -23,6 +23,7 @@ PLACEHOLDERS = ("artifact", "artifact_name", "n_threads", "batch", "prompt_token
 _PLACE = re.compile(r"\{([A-Za-z_]\w*)\}")
 _KEPT = 4 << 20  # bytes of output that are read, from the end
 _SSH = ("ssh", "plink", "dbclient")
+FAR = (*_SSH, "adb")  # such a command runs elsewhere
 _SSH_FAILED = 255  # their own exit status; also that of a connection that broke
 _NOT_FOUND = 127  # of a shell: no such program
 _KILLED = (137, -9)  # by SIGKILL, there or here: most often for want of memory
@@ -71,12 +72,17 @@ def words(template: str, values: Mapping[str, Any]) -> list[str]:
 
     def value(match: re.Match[str]) -> str:
         name = match[1]
-        if name not in PLACEHOLDERS or values.get(name) is None:
-            what = "is not known for this candidate" if name in PLACEHOLDERS else f"is no placeholder (one of {', '.join(PLACEHOLDERS)})"
+        if values.get(name) is None:
+            what = "is not known for this candidate" if name in PLACEHOLDERS or name in values else f"is no placeholder (one of {', '.join(PLACEHOLDERS)})"
             raise UsageError(f"`{{{name}}}` in `{template}` {what}")
         return shlex.quote(str(values[name])) if quoted else str(values[name])
 
     return [_PLACE.sub(value, part) for part in parts]
+
+
+def placeholders(template: str) -> set[str]:
+    """Names in braces."""
+    return set(_PLACE.findall(template))
 
 
 def _reaches_a_shell(parts: Sequence[str]) -> bool:
