@@ -95,7 +95,7 @@ def whole(folder: Path, kills: int, rng: Random) -> dict[str, Any]:
 def fleet(server: Server, kills: int, rng: Random) -> dict[str, Any]:
     """Eight workers on one server; workers and the server are killed in turns of chance until all points are done."""
     url, points = server.database("kills"), 40 * kills
-    flags = ("--points", str(points), "--seconds-a-trial", "0.2", "--lease", "5", "--elsewhere", "--sampler", "none")
+    flags = ("--points", str(points), "--seconds-a-trial", "0.5", "--lease", "5", "--elsewhere", "--sampler", "none")
     workers = [started(url, "fleet", *flags) for _ in range(_WORKERS)]
     found: dict[str, Any] = {"points": points, "workers": _WORKERS, "kills_of_workers": 0, "kills_of_server": 0, "lost": 0}
     for number in range(kills):

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from math import log
 from pathlib import Path
 from statistics import median, pstdev
@@ -38,6 +39,8 @@ def main() -> None:
     options = {**_OPTIONS, "model": asked.model, "data": asked.data, "workload": asked.workload, **_tokens(asked)}
     session = tune_session.session_of(options)
     bench = Live(session.campaign, spin=session.campaign.preflight()["spin"], seconds=asked.seconds)
+    if asked.no_gate:  # after the plan was made, which takes its prompts from the evaluation's text
+        session.campaign.subject = replace(session.campaign.subject, data=replace(session.campaign.subject.data, evaluation=None))
     grid = json.loads(asked.output.read_text("utf-8")) if asked.output.is_file() else {"points": {}, "choices": {}, "rounds": {}}
     points = drawn(session.space.points, asked.points, asked.seed)
     grid |= {
@@ -139,6 +142,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--workload")
+    parser.add_argument("--no-gate", action="store_true", help="judge no output: for random weights, which have none worth judging")
     parser.add_argument("--points", type=int, default=72)
     parser.add_argument("--repeats", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)

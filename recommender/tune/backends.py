@@ -165,18 +165,22 @@ class Patience:
 
 
 def is_away(error: BaseException | None) -> bool:
-    """Whether an error, or one that it comes from, is one of the connection."""
+    """Whether an error, or one that it comes from or came up while that was handled, is one of the connection."""
     if error is None:
         return False
     if "RpcError" in {kind.__name__ for kind in type(error).__mro__}:
         return error.code().name in _AWAY_CODES or _BEHIND in str(error.details())  # type: ignore[attr-defined]
-    return (bool(_AWAY & {kind.__name__ for kind in type(error).__mro__}) or is_away(error.__cause__))
+    return bool(_AWAY & {kind.__name__ for kind in type(error).__mro__}) or is_away(_origin(error))
+
+
+def _origin(error: BaseException) -> BaseException | None:
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def said(error: BaseException) -> str:
     """The first line of what the driver said, which libraries hide behind their own words."""
-    while error.__cause__ is not None:
-        error = error.__cause__
+    while (origin := _origin(error)) is not None:
+        error = origin
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 

@@ -48,7 +48,11 @@ class served:
     def __enter__(self) -> str:
         from recommender.tune.backends import storage_of
 
-        storage_of(self._url).wait_server_ready(timeout=60)
+        try:
+            storage_of(self._url).wait_server_ready(timeout=60)
+        except BaseException:
+            self.__exit__()
+            raise
         return self._url
 
     def __exit__(self, *_: object) -> None:

@@ -199,6 +199,13 @@ def test_patience_ends() -> None:
     with pytest.raises(KeyError):
         patiently(lambda: {}["no fault of the connection"])
     assert is_away(ConnectionResetError()) and not is_away(ValueError("x"))
+    try:
+        try:
+            raise ConnectionError("terminated")
+        except ConnectionError:
+            raise RuntimeError("rollback first")  # noqa: B904  as a driver does that fails once more while it cleans up
+    except RuntimeError as error:
+        assert is_away(error)
 
 
 def test_a_line_that_was_torn_off_is_dropped(tmp_path: Path) -> None:
