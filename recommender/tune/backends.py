@@ -29,7 +29,7 @@ def storage_of(url: str) -> Any:
         UsageError: none of these, or it cannot be opened. ExecutorUnavailable: a package is missing.
     """
     try:
-        _quiet()
+        quiet()
         scheme, _, rest = url.partition(":")
         if scheme == "journal" and rest:
             return _journal(_made_folder(rest))
@@ -46,7 +46,7 @@ def storage_of(url: str) -> Any:
     raise UsageError(f"--storage `{url}` is no storage that is known", hints=_HINTS)
 
 
-def _quiet() -> None:
+def quiet() -> None:
     """What Optuna logs and warns of, its samplers too, is ours to say."""
     import warnings
 

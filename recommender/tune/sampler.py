@@ -9,10 +9,14 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
+from recommender.tune.backends import quiet
 from recommender.tune.space import Point, Space
 from recommender.tune.storage import Row
 
 SAMPLERS = ("auto", "tpe", "gp", "nsga2", "random")
+_POPULATION = 16  # of a generation
+_MUTATION = 0.2  # of a parameter; by default one in their number, and only the choice is common to all trials
+_GENERATION = "NSGAIISampler:generation"  # where Optuna keeps the generation of a trial
 _GP_TRIALS = 100  # beyond so many a Gaussian process costs more than it finds
 _MOST = 300  # trials that a sampler is told of, the best and the newest: what a proposal costs grows with them
 
@@ -35,6 +39,7 @@ class Proposals:
     def __init__(self, space: Space, kind: str, *, better: Sequence[str], seed: int):
         import optuna
 
+        quiet()
         self._optuna, self._space, self._kind, self._seed = optuna, space, kind, seed
         self._points = {_key(point.parameters): point for point in space.points}
         self._choices = list(space.domains["choice"])
@@ -56,8 +61,14 @@ class Proposals:
                 distributions = {name: self._distribution(name) for name in row.params}
                 self._tell(self._optuna.trial.create_trial(
                     params=dict(row.params), distributions=distributions, values=list(row.values),
-                    system_attrs={"constraints": [float(value) for value in row.outcome.get("violations", ())]} if row.outcome.get("violations") else {},
+                    system_attrs=self._marks(row),
                 ))  # fmt: skip
+
+    def _marks(self, row: Row) -> dict[str, Any]:
+        """What Optuna's samplers read of a trial beside its values: by how much needs are missed, and for a genetic one its generation."""
+        missed = [float(value) for value in row.outcome.get("violations", ())]
+        generation = {_GENERATION: (len(self._seen) - 1) // _POPULATION} if self._kind == "nsga2" else {}
+        return {**({"constraints": missed} if missed else {}), **generation}
 
     def _is_of_space(self, row: Row) -> bool:
         """Another machine of the class may have run what this one cannot."""
@@ -90,7 +101,7 @@ class Proposals:
         if self._kind == "gp":
             return samplers.GPSampler(seed=seed, n_startup_trials=4)
         if self._kind == "nsga2":
-            return samplers.NSGAIISampler(seed=seed, population_size=16)
+            return samplers.NSGAIISampler(seed=seed, population_size=_POPULATION, mutation_prob=_MUTATION)
         if self._kind == "random":
             return samplers.RandomSampler(seed=seed)
         return samplers.TPESampler(seed=seed, n_startup_trials=4, multivariate=True, group=True)
