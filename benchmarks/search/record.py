@@ -36,7 +36,7 @@ _OPTIONS: dict[str, Any] = {
 def main() -> None:
     """Record a grid."""
     asked = _arguments()
-    options = {**_OPTIONS, "model": asked.model, "data": asked.data, "workload": asked.workload, **_tokens(asked)}
+    options = {**_OPTIONS, "model": asked.model, "data": asked.data, "workload": asked.workload, "frameworks": tuple(asked.framework), **_tokens(asked)}
     session = tune_session.session_of(options)
     bench = Live(session.campaign, spin=session.campaign.preflight()["spin"], seconds=asked.seconds)
     if asked.no_gate:  # after the plan was made, which takes its prompts from the evaluation's text
@@ -142,6 +142,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--workload")
+    parser.add_argument("--framework", action="append", default=[])
     parser.add_argument("--no-gate", action="store_true", help="judge no output: for random weights, which have none worth judging")
     parser.add_argument("--points", type=int, default=72)
     parser.add_argument("--repeats", type=int, default=8)
