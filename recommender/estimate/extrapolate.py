@@ -14,7 +14,9 @@ from statistics import stdev
 
 from recommender.domain.quantity import Interval
 
-NOISE = 0.015  # relative standard deviation of one process, at least: what repeated processes show on a quiet machine
+# Relative standard deviation of one process, at least: what the errors of benchmarks/SHAPE_PROXIES.md come from, over how far the line is drawn out
+# (ten rows on a virtual machine of two cores: 4 % rms of prompts, 21 % of tokens, which take milliseconds and are disturbed more).
+NOISE, TOKEN_NOISE = 0.015, 0.07
 NOT_LINEAR = 0.02  # relative standard deviation of what is not linear in the layers
 _Z = 1.96  # standard deviations on either side that hold 95 %
 _SHALLOWEST, _DEEP = 10, 32  # layers below which there is nothing to save, and from which on a deeper proxy is cheap enough
@@ -22,10 +24,11 @@ _SHALLOWEST, _DEEP = 10, 32  # layers below which there is nothing to save, and 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Depth:
-    """`values`: of one process each, in seconds (or bytes), all greater than nought, with `n_layers` layers."""
+    """`values`: of one process each, in seconds (or bytes), all greater than nought, with `n_layers` layers; `noise` of one, relative, at least."""
 
     n_layers: int
     values: Sequence[float]
+    noise: float = NOISE
 
     @property
     def central(self) -> float:
@@ -35,7 +38,7 @@ class Depth:
     def deviation(self) -> float:
         """Standard deviation of the central value."""
         n = len(self.values)
-        return max(NOISE * self.central, stdev(self.values) if n > 1 else 0.0) / sqrt(n)
+        return max(self.noise * self.central, stdev(self.values) if n > 1 else 0.0) / sqrt(n)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

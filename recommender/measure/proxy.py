@@ -19,7 +19,7 @@ from recommender.domain.model import ModelSpec
 from recommender.domain.quantity import Interval
 from recommender.domain.quantization import QuantScheme
 from recommender.domain.workload import METRICS
-from recommender.estimate.extrapolate import Depth, Line, deepened, depths, extrapolated
+from recommender.estimate.extrapolate import NOISE, TOKEN_NOISE, Depth, Line, deepened, depths, extrapolated
 from recommender.estimate.kv_cache import kv_read_bytes
 from recommender.estimate.weights import active_bytes, for_format, parts
 from recommender.measure.contenders import Choice
@@ -108,7 +108,7 @@ def metrics_of(
     Raises:
         StepFailed: the deeper proxy was not slower.
     """
-    decode = _line(taken, model, "a decoded token", _seconds_per_token)
+    decode = _line(taken, model, "a decoded token", _seconds_per_token, TOKEN_NOISE)
     prefill = _line(taken, model, "the prompt", lambda each: min(each.samples["ttft"]))
     decode = _at_workload_depth(decode, model, scheme, workload, plan)
     n = sum(map(len, taken.values()))
@@ -127,8 +127,8 @@ def _seconds_per_token(found: Repetition) -> float:
     return min(median(after - before for before, after in pairwise(each)) for each in times)
 
 
-def _line(taken: Mapping[int, Sequence[Repetition]], model: ModelSpec, what: str, seconds: Callable[[Repetition], float]) -> Line:
-    shallow, deep = (Depth(n_layers=count, values=[seconds(each) for each in rows]) for count, rows in taken.items())
+def _line(taken: Mapping[int, Sequence[Repetition]], model: ModelSpec, what: str, seconds: Callable[[Repetition], float], noise: float = NOISE) -> Line:
+    shallow, deep = (Depth(n_layers=count, values=[seconds(each) for each in rows], noise=noise) for count, rows in taken.items())
     found = extrapolated(shallow, deep, model.n_layers or 0)
     if found is None:
         raise StepFailed(f"{what} took no longer with {deep.n_layers} layers than with {shallow.n_layers}: the machine is too disturbed to tell", kind="wrong-output")
