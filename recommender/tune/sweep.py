@@ -25,7 +25,7 @@ from recommender.tune.space import Point, Space
 from recommender.tune.storage import LAPSED, Claim, Record, Row
 
 SCREENING = 1  # the round of the first repetition of a point
-_FIRST = 4  # points that the answer itself proposes: its best of each path, in turns
+_FIRST = 2  # points that the answer itself proposes: its best of each path, in turns; more would spend a short budget on artifacts
 _SAMPLED_EVERY = 3  # of the trials one is proposed by the sampler, so that a wrong estimate does not decide alone what is looked at
 _ATTEMPTS = 12  # proposals of the sampler that may be points already measured or never to be run
 _RESERVE = 0.3  # of the budget for the final, where it is that long
