@@ -22,7 +22,7 @@ from recommender.store.evidence import EvidenceStore
 from recommender.testing.store import measurement
 from tests.cli.conftest import Run
 from tests.invented import model
-from tests.store.conftest import new_database, postgresql, server  # noqa: F401  fixtures
+from tests.store.conftest import postgresql  # noqa: F401  a fixture
 
 MODEL = "llama-3.2-1b"
 
