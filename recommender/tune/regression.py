@@ -19,7 +19,7 @@ import numpy as np
 from recommender.measure.statistics import false_discoveries_controlled, t_quantile
 from recommender.tune.noise import Array, Noise, learn
 
-RATE = 0.02  # false discoveries among what a night calls a regression: one alarm or none in fifty nights of unchanged cells
+RATE = 0.01  # false discoveries among what a night calls a regression: one alarm or none in fifty nights of unchanged cells
 OPEN_RATE = 0.2  # up to here a change beyond what is allowed is left open, not dismissed
 SCREEN = 0.05  # one-sided p of any window below which a cell is rerun: a chance of 5 % costs some processes and no alarm
 RERUNS = (6, 12)  # processes that suspects get, in turns; who is no suspect any more leaves
