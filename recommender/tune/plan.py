@@ -37,7 +37,7 @@ def plan(space: Space, outlook: Outlook, choices: Sequence[Choice], meta: Mappin
         spent += cost
         row = expected[name]
         found.append({
-            "point": name, "seconds": cost, "spent_s": spent, "expected": {"central": row.central, "pessimistic": row.pessimistic, "optimistic": row.optimistic},
+            "point": name, "seconds": cost, "seconds_basis": "analytic", "spent_s": spent, "expected": {"central": row.central, "pessimistic": row.pessimistic, "optimistic": row.optimistic},
             "basis": known[point.choice]["estimates"].get(metric, {}).get("basis", "unknown"), "could_change": chances[name], "what": _what(name, first, known[point.choice]),
         })  # fmt: skip
     return dict(rounded({

@@ -12,6 +12,7 @@ def text(document: Mapping[str, Any]) -> str:
     lines = [
         f"{document['n_planned']} of {document['n_points']} points are worth a measurement and fit into {_minutes(document['budget_s'])}; all of them once would take {_minutes(document['exhaustive_s'])}; "
         f"{document['never_run']} cannot win by the estimates and are never run",
+        "times are assumed, from the size of what is made and a usual repetition; nothing was measured for them",
         "",
         f"{'at':>8s} {'takes':>7s}  {'chance to win':>13s}  {metric} expected (80 %)",
     ]
